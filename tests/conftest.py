@@ -94,7 +94,7 @@ _guard = SocketGuard()
 
 @pytest.fixture(autouse=True)
 def socket_guard() -> Iterator[SocketGuard]:
-    """The guard stands for the whole session, collection included; a test answers for the attempts made before its end."""
+    """The guard stands for the whole session, collection included; a test answers for what was tried before its end."""
     yield _guard
     if attempts := _guard.take():
         pytest.fail("LiveConnectionRefused, and the refusal was swallowed: " + "; ".join(attempts), pytrace=False)
