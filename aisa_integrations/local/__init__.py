@@ -1,9 +1,9 @@
 """A gateway on this machine, for development and tests: no key, no network, no money.
 
-    from aisa_integrations.local import LocalGateway
+from aisa_integrations.local import LocalGateway
 
-    with LocalGateway() as gateway:
-        print(gateway.url, gateway.api_key)
+with LocalGateway() as gateway:
+    print(gateway.url, gateway.api_key)
 """
 
 from __future__ import annotations

@@ -22,9 +22,19 @@ from .surface import Surface
 from .traffic import Request, Traffic
 from .wire_chat import CHAT
 from .wire_gemini import GEMINI
+from .wire_messages import MESSAGES
+from .wire_responses import RESPONSES
+from .wire_vectors import EMBEDDINGS, IMAGES, RERANK, Direct
 
 _LOG = logging.getLogger("aisa_integrations.local")
-_POST: Mapping[str, Surface] = {"/v1/chat/completions": CHAT}
+_POST: Mapping[str, Surface | Direct] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/responses": RESPONSES,
+    "/v1/messages": MESSAGES,
+    "/v1/embeddings": EMBEDDINGS,
+    "/v1/rerank": RERANK,
+    "/v1/images/generations": IMAGES,
+}
 _GEMINI_CALL = re.compile(r"/v1(?:beta)?/models/(.+):(generateContent|streamGenerateContent|countTokens)")
 _MODELS = re.compile(r"/(v1|v1beta)/models(?:/(.+))?")
 
@@ -33,7 +43,7 @@ _MODELS = re.compile(r"/(v1|v1beta)/models(?:/(.+))?")
 class _Route:
     """Where a request goes, and the model it names."""
 
-    surface: Surface | None = None
+    surface: Surface | Direct | None = None
     model: str = ""
     stream: bool = False
     counts_tokens: bool = False

@@ -15,7 +15,9 @@ Json = dict[str, Any]
 class Bill:
     """The bill of one call. It is settled once, before the last of the reply leaves."""
 
-    def __init__(self, account: Account, model: str, surface: str, body: Json, *, stream: bool, mode: UsageMode) -> None:
+    def __init__(
+        self, account: Account, model: str, surface: str, body: Json, *, stream: bool, mode: UsageMode
+    ) -> None:
         self._account = account
         self._model = model
         self._surface = surface

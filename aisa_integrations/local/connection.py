@@ -87,7 +87,8 @@ class Connection:
         """The result of `work`, which is cancelled when the client goes away first."""
         task = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({task, self.watch()}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {task, self.watch()}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise ClientGone
             return task.result()
@@ -123,5 +124,5 @@ class Connection:
     def _transport(self) -> asyncio.Transport:
         transport = self.scope.get("state", {}).get("transport")
         if not isinstance(transport, asyncio.Transport):
-            raise RuntimeError("this server does not hand its transport over: use LocalGateway to play broken connections")
+            raise RuntimeError("to play broken connections, run the gateway as LocalGateway")
         return transport

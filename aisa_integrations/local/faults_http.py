@@ -142,7 +142,7 @@ def _money_and_refusals() -> Iterator[Fault]:
     source = "errors, 8: 402 means one of three"
     yield _reply("wallet_empty", 402, Answer(WALLET_EMPTY_BODY), "the wallet is empty", source)
     gated = Answer(skill_error("insufficient_balance_for_model", "Your balance is too low for '{model}'"))
-    yield _reply("model_gated", 402, gated, "this model is gated by balance, others answer; its code is made up", source)
+    yield _reply("model_gated", 402, gated, "this model is gated by balance, others answer; the code is ours", source)
     capped = Answer(skill_error("estimated_price_exceeds_max_price", "The estimated price is above max_price"))
     yield _reply("price_cap", 402, capped, "a price cap was hit", source)
     bare = Answer({"error": {"message": "Payment required"}})

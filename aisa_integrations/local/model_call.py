@@ -7,12 +7,12 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
+from .account import Account
 from .answers import answer
 from .backends import Backend, BackendError
 from .backends.scripted import ScriptedBackend, compose, prompt_tokens, split
 from .billing import Bill, UsageMode
-from .account import Account
-from .connection import Connection, Header
+from .connection import ClientGone, Connection, Header
 from .exact_json import dumps
 from .fault import Answer, Drop, Twist
 from .replies import JSON, Reply, wrong_request
@@ -20,6 +20,7 @@ from .script import PlayedFault, Script, Style
 from .sse import EventStream, JsonArray
 from .stream import StreamPlayer, watched
 from .surface import About, Json, Surface, WrongRequest
+from .wire_vectors import Direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class ModelCall:
     """A request that was let in."""
 
     connection: Connection
-    surface: Surface
+    surface: Surface | Direct
     model: str
     body: Json
     stream: bool
@@ -66,30 +67,37 @@ class Desk:
         chat = _chat(call)
         mode = style.usage or self._usage
         bill = Bill(self._account, call.model, call.surface.name, chat, stream=call.stream, mode=mode)
-        if call.fault is not None and await self._instead(call, call.fault, bill):
-            return 0
+        try:
+            if call.fault is None or not await self._instead(call, call.fault, bill):
+                await self._good(call, chat, bill, style)
+        except ClientGone:
+            bill.cut()
+            raise
+        except BackendError as error:
+            bill.refuse(error.status)
+            raise Reply(error.status, error.body, error.content_type.encode()) from error
+        return bill.tokens
+
+    async def _good(self, call: ModelCall, chat: Json, bill: Bill, style: Style) -> None:
+        """The good reply, though a fault may twist or break it on its way."""
         latency = self._latency if style.latency is None else style.latency
         if latency:
             await call.connection.pause(latency)
-        number = next(self._numbers)
+        if isinstance(call.surface, Direct):
+            await self._direct(call, call.surface, bill)
+            return
         about = About(
             call.model,
-            f"chatcmpl-local-{number:06d}",
+            f"chatcmpl-local-{next(self._numbers):06d}",
             int(time.time()),
             self.backend.fingerprint,
             style,
             bool((chat.get("stream_options") or {}).get("include_usage")),
         )
-        plain = not call.stream or (call.fault is not None and call.fault.fault.play == Twist("json_to_stream"))
-        try:
-            if plain:
-                await self._plain(call, chat, bill, about)
-            else:
-                await self._streamed(call, chat, bill, about)
-        except BackendError as error:
-            bill.refuse(error.status)
-            raise Reply(error.status, error.body, error.content_type.encode()) from error
-        return bill.tokens
+        if call.stream and (call.fault is None or call.fault.fault.play != Twist("json_to_stream")):
+            await self._streamed(call, call.surface, chat, bill, about)
+        else:
+            await self._plain(call, call.surface, chat, bill, about)
 
     async def play_without_model(
         self, connection: Connection, fault: PlayedFault, name: str, headers: list[Header]
@@ -116,7 +124,15 @@ class Desk:
             return await _drop(call.connection, fault, play)
         return False
 
-    async def _plain(self, call: ModelCall, chat: Json, bill: Bill, about: About) -> None:
+    async def _direct(self, call: ModelCall, surface: Direct, bill: Bill) -> None:
+        try:
+            reply, prompt = surface.answer(call.body)
+        except WrongRequest as error:
+            raise wrong_request(error.code, str(error)) from error
+        usage = bill.settle({"prompt_tokens": prompt, "completion_tokens": 0})
+        await self._whole(call, reply if usage is None else {**reply, "usage": usage})
+
+    async def _plain(self, call: ModelCall, surface: Surface, chat: Json, bill: Bill, about: About) -> None:
         completion = await self._completion(call, chat, about.style)
         fault = call.fault
         play = fault.fault.play if fault else None
@@ -126,7 +142,11 @@ class Desk:
                 if play.what == "bare_finish_error":
                     choice["message"] = {"role": "assistant", "content": ""}
         usage = bill.settle(completion.get("usage"))
-        body = dumps(call.surface.whole(completion, about, usage))
+        await self._whole(call, surface.whole(completion, about, usage))
+
+    async def _whole(self, call: ModelCall, reply: Json) -> None:
+        body = dumps(reply)
+        play = call.fault.fault.play if call.fault else None
         headers = [*call.headers, (b"content-type", JSON)]
         if isinstance(play, Drop) and play.how == "body_cut":
             await call.connection.head(200, [*headers, (b"content-length", b"%d" % len(body))])
@@ -135,10 +155,10 @@ class Desk:
             return
         await call.connection.reply(200, headers, body)
 
-    async def _streamed(self, call: ModelCall, chat: Json, bill: Bill, about: About) -> None:
+    async def _streamed(self, call: ModelCall, surface: Surface, chat: Json, bill: Bill, about: About) -> None:
         style = about.style
         encoding = EventStream(style) if call.sse else JsonArray()
-        frames = call.surface.frames(about, encoding)
+        frames = surface.frames(about, encoding)
         delay = self._chunk_delay if style.chunk_delay is None else style.chunk_delay
         player = StreamPlayer(call.connection, frames, encoding, bill, style, delay, call.fault)
         said = self._script.take_reply(call.model)
@@ -157,6 +177,8 @@ class Desk:
 
 
 def _chat(call: ModelCall) -> Json:
+    if isinstance(call.surface, Direct):
+        return {}
     try:
         return call.surface.to_chat(call.body, call.model)
     except WrongRequest as error:

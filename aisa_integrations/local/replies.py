@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ _MICROS = Decimal(1_000_000)
 
 
 @dataclass(slots=True)
-class Reply(Exception):  # noqa: N818
+class Reply(Exception):
     """A whole HTTP reply, raised to answer at once from anywhere below the app."""
 
     status: int
@@ -70,8 +70,10 @@ def rate_limited(retry_after: int) -> Reply:
 
 
 def served(models: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """What is really served: an id that only the skill's text names may be gone."""
-    return {entry["id"]: entry for entry in models if entry.get("seen_in") != ["skill"]}
+    """What is really served: an id that only the skill's text names is taken to be gone."""
+    return {
+        entry["id"]: entry for entry in models if entry.get("seen_in") != ["skill"] and "unavailable_as_of" not in entry
+    }
 
 
 def _openai_model(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def one_model(models: Mapping[str, Mapping[str, Any]], model: str, *, gemini: bo
 def balance(account: Account) -> Reply:
     """`GET /v1/credits/balance`, in the shape seen in 2026-08."""
     left, used = int(account.balance * _MICROS), int(account.spent * _MICROS)
-    now = datetime.fromtimestamp(time.time(), timezone.utc)
+    now = datetime.fromtimestamp(time.time(), UTC)
     return Reply(
         200,
         dumps(

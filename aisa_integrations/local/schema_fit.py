@@ -126,10 +126,11 @@ class _Fitter:
         step = 1.0 if whole else 0.5
         low, high = schema.get("minimum"), schema.get("maximum")
         above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+        # Draft 4 says `true` beside the bound, later drafts say the bound itself.
         if above is not None and above is not False:
-            low = (low if above is True else above) + step
+            low = float(low or 0 if above is True else above) + step
         if below is not None and below is not False:
-            high = (high if below is True else below) - step
+            high = float(high or 0 if below is True else below) - step
         value = self._number
         if low is not None:
             value = max(value, float(low))

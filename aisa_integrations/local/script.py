@@ -23,8 +23,8 @@ class Style:
     null_first: bool = False
     """The first chunk says `"content": null`."""
     usage_on: Literal["asked", "own", "last", "never"] = "asked"
-    """Usage of a stream: on an own chunk with empty `choices` if `stream_options.include_usage` asks for it ("asked") or
-    in any case ("own"), on the last content chunk in any case ("last"), or not at all ("never")."""
+    """Usage of a stream: on an own chunk with empty `choices` if `stream_options.include_usage` asks for it ("asked")
+    or in any case ("own"), on the last content chunk in any case ("last"), or not at all ("never")."""
     usage: Literal["full", "tokens", "none"] | None = None
     """Overrides the gateway's `usage=` for this model."""
     details: bool = False
@@ -135,9 +135,7 @@ class Script:
         self._replies: _Rules[ScriptedReply] = _Rules()
         self._styles: dict[str, Style] = {}
 
-    def fail(
-        self, model: str, fault: str | Fault, *, times: int | None = None, after: int = 0, **options: Any
-    ) -> None:
+    def fail(self, model: str, fault: str | Fault, *, times: int | None = None, after: int = 0, **options: Any) -> None:
         """Play `fault` (a name of `FAULTS`) for the next `times` requests of `model`, the first `after` let through.
 
         A fault is only played for requests it is made for (`Fault.fits`): one that breaks streams leaves plain
@@ -170,9 +168,11 @@ class Script:
     def set_style(self, model: str, **options: Any) -> None:
         """Let `model` answer in another form; `options` are the fields of `Style`, added to those set before."""
         if unknown := set(options) - _STYLE_FIELDS:
-            raise TypeError(f"unknown style {', '.join(sorted(unknown))}; there are: {', '.join(sorted(_STYLE_FIELDS))}")
+            raise TypeError(
+                f"unknown style {', '.join(sorted(unknown))}; there are: {', '.join(sorted(_STYLE_FIELDS))}"
+            )
         with self._lock:
-            self._styles[model] = replace(self._styles.get(model, Style()), **options)
+            self._styles[model] = replace(self._styles.get(model) or self._styles.get(ANY) or Style(), **options)
 
     def clear(self) -> None:
         """Forget everything: no faults, own words, standard form."""

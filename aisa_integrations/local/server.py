@@ -22,7 +22,7 @@ from .script import Script
 from .traffic import Request, Traffic
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 DEFAULT_API_KEY = "sk-aisa-local-0000000000000000"
 """The key of every local gateway that is given no other. It opens nothing else."""
@@ -233,7 +233,8 @@ def _uvicorn_server(app: Gateway) -> Any:
     except ImportError as error:
         raise ImportError(f"the local gateway needs uvicorn: {INSTALL_HINT}") from error
 
-    quiet = logging.Logger("aisa_integrations.local.http", logging.CRITICAL)
+    # Not one of the process's loggers, so that no configuration of those turns it on.
+    quiet = logging.Logger("aisa_integrations.local.http", logging.CRITICAL)  # noqa: LOG001
 
     class Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         """uvicorn's protocol, silent, with the transport in the scope: only it can break a connection."""

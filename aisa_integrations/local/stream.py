@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 from .answers import error_event
 from .billing import Bill
-from .connection import ClientGone, Connection, Header
+from .connection import Connection, Header
 from .fault import Break, Drop, Twist
 from .script import PlayedFault, Style
 from .sse import Encoding
@@ -41,15 +41,12 @@ class StreamPlayer:
         self._unwritten = b""
 
     async def play(self, headers: list[Header], chunks: AsyncIterator[Json]) -> None:
-        """The whole reply, head to end; a client that leaves is charged what it got."""
+        """The whole reply, head to end."""
         chunks = await _begun(chunks)  # before the head: a backend that fails at once is answered with its status
         try:
             await self._connection.head(200, [*headers, (b"content-type", self._encoding.content_type)])
             self._connection.watch()
             await self._frames_of(chunks)
-        except ClientGone:
-            self._bill.cut()
-            raise
         finally:
             if isinstance(chunks, AsyncGenerator):
                 await chunks.aclose()

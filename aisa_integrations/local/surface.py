@@ -57,6 +57,11 @@ class Surface:
     frames: Callable[[About, Encoding], Frames]
 
 
+def money(usage: Json) -> Json:
+    """What a chat usage says beside its tokens, for surfaces that count tokens by other names."""
+    return {key: usage[key] for key in ("cost", "credits_remaining") if key in usage}
+
+
 def first_message(completion: Json) -> tuple[Json, str]:
     """The first choice's message and finish reason, for surfaces that have but one."""
     choice = completion["choices"][0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from .script import Style
 from .sse import Encoding
-from .surface import About, Frame, Json, Surface, WrongRequest
+from .surface import About, Frame, Json, Surface, WrongRequest, money
 
 _FINISH = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY", "error": "OTHER"}
 _MODES = {"ANY": "required", "NONE": "none", "AUTO": "auto"}
@@ -179,10 +179,10 @@ def _usage(usage: Json | None, style: Style) -> Json:
         metadata["candidatesTokenCount"] -= thoughts
     if cached := (usage.get("prompt_tokens_details") or {}).get("cached_tokens"):
         metadata["cachedContentTokenCount"] = cached
-    money = {key: usage[key] for key in ("cost", "credits_remaining") if key in usage}
+    paid = money(usage)
     if style.gemini_usage == "metadata":
-        return {"usageMetadata": {**metadata, **money}}
-    return {"usageMetadata": metadata, "usage": money} if money else {"usageMetadata": metadata}
+        return {"usageMetadata": {**metadata, **paid}}
+    return {"usageMetadata": metadata, "usage": paid} if paid else {"usageMetadata": metadata}
 
 
 class GeminiFrames:
@@ -215,16 +215,16 @@ class GeminiFrames:
         """The function calls, then the finish reasons with the usage."""
         for (index, _), function in self._calls.items():
             yield from self._content({"candidates": [_candidate(index, [_function_call(function)], None)]})
-        money = {} if self._style.usage_on == "never" else _usage(usage, self._style)
+        used = {} if self._style.usage_on == "never" else _usage(usage, self._style)
         left = dict(finishes) if self._style.finish else {}
         if self._held is not None:
             candidate = self._held["candidates"][0]
             if finish := left.pop(candidate["index"], None):
                 candidate["finishReason"] = _FINISH.get(finish, "STOP")
-            yield "content", self._event({**self._held, **money})
+            yield "content", self._event({**self._held, **used})
         for number, (index, finish) in enumerate(left.items(), 1):
             event = {"candidates": [_candidate(index, [{"text": ""}], finish)]}
-            yield "finish", self._event({**event, **money} if number == len(left) else event)
+            yield "finish", self._event({**event, **used} if number == len(left) else event)
 
     def _content(self, event: Json) -> Iterator[Frame]:
         if not self._style.finish_with_content:

@@ -161,7 +161,7 @@ def _asked_tool(body: Json) -> Json | None:
         return None
     if isinstance(choice, dict):
         wanted = (choice.get("function") or choice).get("name")
-        return next((tool for tool in tools if tool.get("name") == wanted), tools[0])
+        return dict(next((tool for tool in tools if tool.get("name") == wanted), tools[0]))
     if choice in ("required", "any"):
         return dict(tools[0])
     # Free to choose, the backend calls once for each thing the user says: an agent's loop comes to an end.
