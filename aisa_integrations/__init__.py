@@ -1,0 +1,107 @@
+"""One client library for many models through one gateway.
+
+    from aisa_integrations import openai_client
+
+    client = openai_client()  # a real openai.OpenAI; the key is AISA_API_KEY
+    reply = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hello"}])
+
+Everything here is imported when it is first used: importing the package loads no SDK and does no I/O.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .catalogue import catalogue
+    from .clients.google_sdk import genai_client
+    from .clients.openai_sdk import async_openai_client, openai_client
+    from .errors import (
+        AisaError,
+        AllModelsFailedError,
+        AuthenticationError,
+        BadRequestError,
+        BudgetExceededError,
+        ConfigurationError,
+        ConnectionFailedError,
+        ContentPolicyError,
+        ContextWindowError,
+        GatewayError,
+        InsufficientCreditsError,
+        InterruptedStreamError,
+        MissingKeyError,
+        ModelNotFoundError,
+        QuotaExceededError,
+        RateLimitError,
+        RequestTimeoutError,
+    )
+    from .gateway_client import AsyncGatewayClient, GatewayClient
+    from .policy import FailoverEvent, Policy
+    from .tracking import Spend, track
+    from .usage import Attempt, Exchange, Usage
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AisaError",
+    "AllModelsFailedError",
+    "AsyncGatewayClient",
+    "Attempt",
+    "AuthenticationError",
+    "BadRequestError",
+    "BudgetExceededError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "ContentPolicyError",
+    "ContextWindowError",
+    "Exchange",
+    "FailoverEvent",
+    "GatewayClient",
+    "GatewayError",
+    "InsufficientCreditsError",
+    "InterruptedStreamError",
+    "MissingKeyError",
+    "ModelNotFoundError",
+    "Policy",
+    "QuotaExceededError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "Spend",
+    "Usage",
+    "async_openai_client",
+    "catalogue",
+    "genai_client",
+    "openai_client",
+    "track",
+]
+
+_HOMES = {
+    "AsyncGatewayClient": "gateway_client",
+    "Attempt": "usage",
+    "Exchange": "usage",
+    "FailoverEvent": "policy",
+    "GatewayClient": "gateway_client",
+    "Policy": "policy",
+    "Spend": "tracking",
+    "Usage": "usage",
+    "async_openai_client": "clients.openai_sdk",
+    "catalogue": "catalogue",
+    "genai_client": "clients.google_sdk",
+    "openai_client": "clients.openai_sdk",
+    "track": "tracking",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+    # Kept, so that the next look-up is a plain one, and a submodule of the same name does not hide the function.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

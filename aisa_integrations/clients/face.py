@@ -1,0 +1,84 @@
+"""What every SDK client of ours carries beside the SDK: whom it talks to, its policy, how it connects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import httpx2
+
+from ..errors import ConfigurationError
+from ..policy import Policy
+from ..settings import Settings, Unset, resolve_settings
+from ..transport.network import DEFAULT_LIMITS, NetworkOptions
+from ..transport.request import CallOptions
+
+# What an SDK object holds in place of the key, so that its frames, logs and pickles have nothing to leak.
+PLACEHOLDER: Final = "aisa-key-is-held-by-the-transport"
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Hold what a client was made with; a copy of the client shares it but for what was changed.
+
+    Args:
+        settings: key, origin and timeouts.
+        policy: what to do about failures.
+        network: how connections are made.
+        event_hooks: httpx2's own, for requests and responses.
+    """
+
+    settings: Settings
+    policy: Policy
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    event_hooks: Mapping[str, list[Any]] | None = None
+
+    @property
+    def options(self) -> CallOptions:
+        """Return what a request of this client carries to the transport."""
+        return CallOptions(key=self.settings.key, policy=self.policy)
+
+    @property
+    def timeout(self) -> httpx2.Timeout:
+        """Return the timeouts in httpx2's form."""
+        return httpx2.Timeout(**self.settings.timeouts.as_extension())
+
+    def with_key(self, key: str) -> Face:
+        """Return the same with another key."""
+        return replace(self, settings=self.settings.with_key(key))
+
+    def with_max_retries(self, max_retries: int) -> Face:
+        """Return the same with another number of further rounds."""
+        return replace(self, policy=self.policy.merged(max_retries=max_retries))
+
+
+def resolve_face(
+    api_key: str | None,
+    *,
+    base_url: str | None,
+    timeout: float | None | Unset,
+    max_retries: int | None,
+    fallbacks: Iterable[str] | None,
+    policy: Policy | None,
+    limits: httpx2.Limits | None,
+    proxy: Any,
+    verify: Any,
+    event_hooks: Mapping[str, list[Any]] | None,
+) -> Face:
+    """Settle what a client is made with: an explicit argument beats the same field of `policy`."""
+    if policy is not None and not isinstance(policy, Policy):
+        raise ConfigurationError(f"policy is a Policy, not {type(policy).__name__}.")
+    return Face(
+        settings=resolve_settings(api_key, base_url, timeout),
+        policy=(policy or Policy()).merged(fallbacks=fallbacks, max_retries=max_retries),
+        network=NetworkOptions(limits=limits or DEFAULT_LIMITS, proxy=proxy, verify=verify),
+        event_hooks=event_hooks,
+    )
+
+
+def refuse(arguments: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
+    """Raise for a vendor's argument that would go around the transport."""
+    for name, reason in reasons.items():
+        if arguments.get(name) is not None:
+            raise ConfigurationError(f"{name}=… can't be used here: {reason}")

@@ -1,0 +1,297 @@
+"""The async driver: does what an exchange asks, on httpx2 and asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+
+from ..policy import Policy
+from ..settings import Settings
+from .core import Core, raised, shaped, strip_frames
+from .effects import (
+    CLOSED,
+    ENDED,
+    Answer,
+    Event,
+    Fail,
+    Failed,
+    HandOver,
+    Happening,
+    Head,
+    Notify,
+    PassOn,
+    ReadAll,
+    ReadMore,
+    Send,
+    Signal,
+    Wait,
+)
+from .exchange import Steps
+from .flow import Flow, framed
+from .network import Async, AsyncPool, NetworkOptions
+from .outgoing import failure_of, too_late
+from .request import Call, CallOptions
+from .sync import DRAIN_SECONDS
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+class AsyncReply:
+    """The open reply of one attempt."""
+
+    def __init__(self, response: httpx2.Response, read_timeout: float | None) -> None:
+        self.response = response
+        self._read_timeout = read_timeout
+        self._loop = asyncio.get_running_loop()
+        encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
+        # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
+        self._pieces: AsyncIterator[bytes] = (
+            response.aiter_bytes() if encoded else response.stream.__aiter__()  # type: ignore[union-attr]
+        )
+
+    @property
+    def head(self) -> Head:
+        """Return the head of the reply."""
+        return Head(self.response.status_code, self.response.headers)
+
+    async def read(self, expires: float | None) -> bytes | Failed | Signal:
+        """Return the next piece; with `expires`, no later than that monotonic second."""
+        if expires is None:
+            return await self._next()
+        left = expires - time.monotonic()
+        if self._read_timeout is not None and left >= self._read_timeout:
+            piece = await self._next()
+        else:
+            try:
+                async with asyncio.timeout(left):
+                    piece = await self._next()
+            except TimeoutError:
+                return too_late(left)
+        return too_late(left) if piece is not ENDED and time.monotonic() >= expires else piece
+
+    async def read_all(self, expires: float) -> bytes | Failed:
+        """Return the whole body, no later than a monotonic second."""
+        pieces: list[bytes] = []
+        began = time.monotonic()
+        while True:
+            piece = await self._next()
+            if isinstance(piece, Failed):
+                return piece
+            if not isinstance(piece, bytes):
+                return b"".join(pieces)
+            pieces.append(piece)
+            if time.monotonic() >= expires:
+                return too_late(expires - began)
+
+    async def drain(self) -> None:
+        """Read what is left of a body whose content is over, within a short time."""
+        expires = time.monotonic() + DRAIN_SECONDS
+        while isinstance(await self.read(expires), bytes):
+            pass
+
+    async def _next(self) -> bytes | Failed | Signal:
+        try:
+            return await anext(self._pieces, ENDED)
+        except httpx2.RequestError as error:
+            return failure_of(error)
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where the body was not read to its end."""
+        # The stream's own iterator is an async generator: left open, the loop would finalise it in its own time.
+        if hasattr(self._pieces, "aclose"):
+            await self._pieces.aclose()
+        await self.response.stream.aclose()  # type: ignore[union-attr]
+
+    def abort(self) -> None:
+        """Have the connection closed by its loop, from any thread; nothing is left to do where that loop is gone."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._close_soon)
+
+    def _close_soon(self) -> None:
+        task = self._loop.create_task(self.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+
+class AsyncFlow:
+    """The lists of events of a stream that was handed over.
+
+    A class and not an async generator: nested ones are each finalised by the loop at once, and meet each other closing.
+    """
+
+    def __init__(self, handed: HandOver, reply: AsyncReply, steps: Steps) -> None:
+        self.flow = Flow(handed, steps)
+        self._reply = reply
+        self._begun = False
+        self._finalizer = weakref.finalize(self, _abandon, self.flow, reply)
+        self._finalizer.atexit = False
+
+    def __aiter__(self) -> AsyncFlow:
+        return self
+
+    async def __anext__(self) -> list[Event]:
+        try:
+            if not self._begun:
+                self._begun = True
+                if first := self.flow.begin():
+                    return first
+            while self.flow.wants_more:
+                piece = await self._reply.read(None)
+                if not isinstance(piece, bytes):
+                    return self.flow.end(piece)
+                if events := self.flow.reader.feed(piece):
+                    return events
+            if last := self.flow.end():
+                return last
+        except BaseException:
+            await self._close_whatever_happens()
+            raise
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Settle the call and give the connection back."""
+        if self._finalizer.detach() is None:
+            return
+        self.flow.drop()
+        if self.flow.reader.done:
+            await self._reply.drain()
+        await self._reply.aclose()
+
+    async def _close_whatever_happens(self) -> None:
+        if self._finalizer.detach() is not None:
+            self.flow.drop()
+            await shielded(self._reply)
+
+
+def _abandon(flow: Flow, reply: AsyncReply) -> None:
+    flow.drop()
+    reply.abort()
+
+
+async def shielded(reply: AsyncReply) -> None:
+    """Close a reply even while the caller's task is being cancelled."""
+    task = asyncio.ensure_future(reply.aclose())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+    await asyncio.shield(task)
+
+
+class _AsyncBody(httpx2.AsyncByteStream):
+    """The body of a stream as an SDK reads it."""
+
+    def __init__(self, flow: AsyncFlow) -> None:
+        self._flow = flow
+
+    def __aiter__(self) -> _AsyncBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            if data := framed(await self._flow.__anext__()):
+                return data
+
+    async def aclose(self) -> None:
+        await self._flow.aclose()
+
+
+class AsyncAisaTransport(httpx2.AsyncBaseTransport):
+    """Send requests to the gateway under a policy, on any number of event loops; see `AisaTransport`.
+
+    Args:
+        settings: key, origin and timeouts.
+        policy: what to do about failures.
+        network: what connections are made with; `NetworkOptions`, or a network of the caller's own.
+    """
+
+    def __init__(
+        self, settings: Settings, policy: Policy | None = None, network: NetworkOptions | Async | None = None
+    ) -> None:
+        self.core = Core(settings, policy or Policy())
+        options = network or NetworkOptions()
+        self._network: Async = AsyncPool(options, settings.origin) if isinstance(options, NetworkOptions) else options
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Run one logical call and return its reply, with the library's headers on it."""
+        options = self.core.options_of(request)
+        content = await request.aread() if isinstance(request.stream, httpx2.ByteStream) else None
+        call = self.core.read(request, content, options)
+        steps = self.core.begin(call)
+        effect, reply = await self.run(steps, call, request, options)
+        response = reply.response if reply is not None else None
+        if isinstance(effect, Fail):
+            raise raised(effect, request)
+        if isinstance(effect, HandOver):
+            assert reply is not None
+            return shaped(effect, response, _AsyncBody(AsyncFlow(effect, reply, steps)))
+        if isinstance(effect, PassOn):
+            assert response is not None
+            steps.close()
+            return shaped(effect, response, response.stream)
+        return shaped(effect, response, httpx2.ByteStream(effect.body))
+
+    async def run(
+        self, steps: Steps, call: Call, request: httpx2.Request, options: CallOptions
+    ) -> tuple[Answer | HandOver | PassOn | Fail, AsyncReply | None]:
+        """Do what an exchange asks until it hands its result over; return that and the open reply."""
+        reply: AsyncReply | None = None
+        happening: Happening = None
+        try:
+            while True:
+                effect = steps.send(happening)
+                if isinstance(effect, ReadAll):
+                    assert reply is not None
+                    happening = await reply.read_all(effect.expires)
+                    await reply.aclose()
+                elif isinstance(effect, ReadMore):
+                    assert reply is not None
+                    happening = await reply.read(effect.expires)
+                elif isinstance(effect, Send):
+                    if reply is not None:
+                        await reply.aclose()
+                    reply, happening = await self._send(effect, request, options)
+                elif isinstance(effect, Wait):
+                    happening = None
+                    if reply is not None:
+                        await reply.aclose()
+                    await asyncio.sleep(effect.seconds)
+                elif isinstance(effect, Notify):
+                    happening = self.core.notify(effect.event, call.policy)
+                else:
+                    if isinstance(effect, (Answer, Fail)):
+                        steps.close()
+                        if reply is not None:
+                            await reply.aclose()
+                    return effect, reply  # type: ignore[return-value]
+        except BaseException as error:
+            steps.close()
+            if reply is not None:
+                await shielded(reply)
+            raise strip_frames(error)  # noqa: B904 - the very exception goes on, without the frames below us
+
+    async def _send(
+        self, effect: Send, request: httpx2.Request, options: CallOptions
+    ) -> tuple[AsyncReply | None, Happening]:
+        built = self.core.build(effect, request, options)
+        try:
+            # Looked up at call time: cassettes patch the class.
+            response = await (await self._network.current(built.url)).handle_async_request(built)
+        except httpx2.RequestError as error:
+            return None, failure_of(error)
+        reply = AsyncReply(response, built.extensions["timeout"]["read"])
+        return reply, reply.head
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        await self._network.aclose()
+
+    def __repr__(self) -> str:
+        return f"AsyncAisaTransport({self.core.settings.origin})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.core.settings, self.core.policy))

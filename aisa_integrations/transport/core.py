@@ -1,0 +1,135 @@
+"""What the sync and the async driver share: reading a request, building replies, logging. Everything but the I/O."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import Any, Final
+
+import httpx2
+
+from ..policy import FailoverEvent, Policy
+from ..settings import ApiKey, Settings
+from ..tracking import listeners
+from ..usage import Exchange
+from .effects import Answer, Fail, HandOver, PassOn, Send
+from .exchange import Steps, Surroundings, exchange
+from .failures import line
+from .outgoing import check_origin, exception_of, outgoing
+from .request import Call, CallOptions, read_call
+from .surfaces import locate
+
+logger: Final = logging.getLogger("aisa_integrations")
+
+
+class Core:
+    """Know who we talk to and what to do about failures; begin exchanges and shape their results."""
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self.settings = settings
+        self.policy = policy
+        self._without_usage: set[str | None] = set()
+
+    def options_of(self, request: httpx2.Request) -> CallOptions:
+        """Return what the face wants for this call, as it put it into `request.extensions["aisa"]`."""
+        options = request.extensions.get("aisa")
+        return options if isinstance(options, CallOptions) else CallOptions()
+
+    def key_for(self, options: CallOptions) -> ApiKey:
+        """Return the key of a call."""
+        return options.key or self.settings.key
+
+    def read(self, request: httpx2.Request, content: bytes | None, options: CallOptions) -> Call:
+        """Read what a face's request asks for, after making sure where it goes."""
+        check_origin(request.url, self.settings.origin)
+        path, _, query = request.url.raw_path.partition(b"?")
+        return read_call(
+            locate(request.method, path.decode("ascii")),
+            method=request.method,
+            query=query,
+            headers=request.headers,
+            content=content,
+            timeouts=request.extensions.get("timeout") or self.settings.timeouts.as_extension(),
+            policy=options.policy or self.policy,
+        )
+
+    def begin(self, call: Call) -> Steps:
+        """Begin an exchange; who listens to it is settled here."""
+        audience = listeners()
+
+        def record(ended: Exchange) -> None:
+            for spend in audience:
+                spend.record(ended)
+
+        return exchange(
+            call, Surroundings(time.monotonic, time.time, random.random, record, self._without_usage)
+        )
+
+    def build(self, effect: Send, request: httpx2.Request, options: CallOptions) -> httpx2.Request:
+        """Return the HTTP request of one attempt."""
+        seconds = effect.expires - time.monotonic()
+        return outgoing(
+            effect.wire, request, self.key_for(options), seconds=seconds, shrink_read=not effect.wire.call.streams
+        )
+
+    def notify(self, event: FailoverEvent, policy: Policy) -> None:
+        """Log a failover, and tell the policy's listener; what the listener raises is logged too."""
+        status = "no reply" if event.status is None else f"status {event.status}"
+        pause = f" in {event.waited:.2g} s" if event.waited else ""
+        logger.warning(
+            "%s failed (%s, %s); asking %s%s", event.model or "the gateway", event.cause, status,
+            event.next_model or "again", pause,
+        )
+        if policy.on_event is None:
+            return
+        try:
+            policy.on_event(event)
+        except Exception:
+            logger.exception("on_event raised; the call goes on")
+
+
+def raised(fail: Fail, request: httpx2.Request | None) -> httpx2.RequestError:
+    """Return the exception for a failure that is the whole story, with the attempts as a note where there were several."""
+    attempts = fail.exchange.attempts
+    note = "\n".join(["aisa_integrations attempts:", *(f"  {line(attempt)}" for attempt in attempts)])
+    return exception_of(fail.failed, request, note if len(attempts) > 1 else None)
+
+
+def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None, stream: Any) -> httpx2.Response:
+    """Return the reply a face gets: the gateway's own with our headers, or one that the library made.
+
+    Args:
+        effect: what the exchange decided.
+        response: the gateway's response, changed in place; None where none came.
+        stream: the body.
+    """
+    if response is None or effect.head is None:
+        assert isinstance(effect, Answer)
+        made = httpx2.Response(effect.status, headers=effect.headers, stream=stream)
+        made.headers["content-length"] = str(len(effect.body))
+        return made
+    headers = response.headers
+    if "content-encoding" in headers and not isinstance(effect, PassOn):
+        # It was decoded on the way, which used the response up.
+        response = httpx2.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
+        headers = response.headers
+        del headers["content-encoding"]
+    if isinstance(effect, Answer):
+        response.status_code = effect.status
+        headers["content-length"] = str(len(effect.body))
+        if "transfer-encoding" in headers:
+            del headers["transfer-encoding"]
+        # The phrase of the gateway's status line, which may belong to another status.
+        response.extensions.pop("reason_phrase", None)
+    elif isinstance(effect, HandOver) and "content-length" in headers:
+        del headers["content-length"]
+    for name, value in effect.headers:
+        headers[name] = value
+    response.stream = stream
+    return response
+
+
+def strip_frames(error: BaseException) -> BaseException:
+    """Drop the frames below us from an exception that goes through: they hold the request, and with it the key."""
+    return error.with_traceback(None)

@@ -1,0 +1,185 @@
+"""What an exchange asks its driver to do, and what the driver tells it back. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from ..policy import FailoverEvent
+    from ..usage import Exchange
+    from .readers import StreamReader
+    from .request import Wire
+    from .verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send one request and wait for the head of its reply. Answered by `Head` or `Failed`.
+
+    Args:
+        wire: the request, without the key.
+        expires: monotonic second at which the attempt has used up its share.
+    """
+
+    wire: Wire
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMore:
+    """Read the next piece of the open reply. Answered by bytes, `ENDED` or `Failed`."""
+
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAll:
+    """Read the open reply to its end. Answered by bytes or `Failed`."""
+
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Sleep. Answered by None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Log a failover, and tell the policy's listener. Answered by None."""
+
+    event: FailoverEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hand a whole reply to the caller; the exchange is over.
+
+    Args:
+        status: HTTP status.
+        headers: what to say beside the body; for an answer of the gateway they are added to its own.
+        body: the whole body.
+        head: the gateway's head that this body came with, or None for a reply that the library made.
+        parsed: the body as Python values where the exchange has read it.
+        verdict: what the failure means, or None for an answer.
+        exchange: the record of the call.
+        suggestions: ids close to a model that is not served.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    head: Head | None = None
+    parsed: Any = None
+    verdict: Verdict | None = None
+    exchange: Exchange | None = None
+    suggestions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Hand a stream to the caller from its first content on; the exchange is woken once more, at its end.
+
+    The driver feeds each later piece to `reader`, and resumes the exchange with `ENDED`, `Failed` or `CLOSED`.
+    The exchange answers that with `Tail`.
+    """
+
+    head: Head
+    headers: tuple[tuple[str, str], ...]
+    reader: StreamReader
+    first: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """Hand the open reply to the caller as it is, unread."""
+
+    head: Head
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Raise the transport's own exception: a timeout or a lost connection that is the whole story."""
+
+    failed: Failed
+    verdict: Verdict
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Give the last events of a stream, such as the error it ended with.
+
+    Args:
+        events: what is still to be delivered.
+        verdict: what the break means, or None for a stream that ended well.
+        exchange: the record of the call.
+    """
+
+    events: list[Event]
+    verdict: Verdict | None
+    exchange: Exchange
+
+
+Effect = Send | ReadMore | ReadAll | Wait | Notify | Answer | HandOver | PassOn | Fail | Tail
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a reply: its status and its headers (an `httpx2.Headers`, read only)."""
+
+    status: int
+    headers: Any
+
+
+class FailureKind(Enum):
+    """How sending or reading failed without a reply."""
+
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Tell that sending or reading failed: its kind, the name of the exception's class, and its words."""
+
+    kind: FailureKind
+    error: str
+    message: str
+
+
+class Signal(Enum):
+    """How a body came to its end without a failure."""
+
+    ENDED = "ended"
+    CLOSED = "closed"
+
+
+ENDED: Literal[Signal.ENDED] = Signal.ENDED
+CLOSED: Literal[Signal.CLOSED] = Signal.CLOSED
+
+Happening = Head | bytes | Failed | Signal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event as the caller will see it.
+
+    Args:
+        data: the data lines, joined; JSON, or `[DONE]`.
+        json: the data as Python values, or None where it is not JSON.
+        hidden: whether it answers only what the library asked for (usage), and the caller must not see it.
+        name: the `event:` line, where the surface uses them.
+    """
+
+    data: bytes
+    json: Any = None
+    hidden: bool = False
+    name: bytes | None = None

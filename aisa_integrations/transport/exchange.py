@@ -1,0 +1,333 @@
+"""One logical call from its first request to the end of its reply: a generator without I/O.
+
+It yields effects (`effects.py`), is fed what happened, hands a reply over, and lives on until the body has ended or
+was dropped: the meter and the verdict on a cut are settled there. The two drivers run the same generator. It never
+holds the key; exceptions go into it as values, so that no traceback through it has anything to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final
+
+import jiter
+
+from ..policy import FailoverEvent
+from ..usage import NO_USAGE, Attempt, Exchange, Usage
+from .causes import Action, Cause
+from .effects import (
+    CLOSED,
+    Answer,
+    Effect,
+    Event,
+    Fail,
+    Failed,
+    HandOver,
+    Happening,
+    Head,
+    Notify,
+    PassOn,
+    ReadAll,
+    ReadMore,
+    Send,
+    Tail,
+    Wait,
+)
+from .failures import error_body, error_event, header_line, suggestions
+from .metering import read_usage
+from .plan import GIVE_UP, Ask, GiveUp, Plan
+from .readers import StreamReader, reader_for
+from .request import Call, Wire, write
+from .sse import looks_like_events
+from .surfaces import Surface, speaks_gemini
+from .verdict import Verdict, judge, judge_error, judge_failure, judge_stream
+
+Steps = Generator[Effect, Happening, None]
+_NOTHING: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an exchange needs to know of the world: clocks, chance, and who keeps the accounts.
+
+    Args:
+        monotonic: seconds on a clock that never goes back.
+        now: UNIX seconds.
+        jitter: a number from 0 to 1.
+        record: told of the call when it has ended.
+        without_usage: models that refused to be asked for usage in a stream; shared by the calls of a client.
+    """
+
+    monotonic: Callable[[], float]
+    now: Callable[[], float]
+    jitter: Callable[[], float]
+    record: Callable[[Exchange], None]
+    without_usage: set[str | None] = field(default_factory=set)
+
+
+def exchange(call: Call, world: Surroundings) -> Steps:
+    """Run one logical call; see the module's words."""
+    run = _Run(call, world)
+    try:
+        yield from run.steps()
+    except GeneratorExit:
+        run.abandon()
+        raise
+
+
+class _Run:
+    """The state of one logical call."""
+
+    __slots__ = ("_asking", "_attempts", "_attempt_began", "_began", "_call", "_failure", "_plan", "_recorded", "_verdicts", "_world")
+
+    def __init__(self, call: Call, world: Surroundings) -> None:
+        self._call = call
+        self._world = world
+        self._began = self._attempt_began = world.monotonic()
+        self._attempts: list[Attempt] = []
+        self._verdicts: list[Verdict] = []
+        self._failure: Failed | None = None
+        self._asking = call.model
+        self._recorded = False
+        self._plan = Plan(
+            call.chain,
+            max_retries=call.policy.max_retries if call.repeatable else 0,
+            deadline=self._began + call.policy.deadline,
+            jitter=world.jitter,
+            only_connecting=not call.place.surface.full_policy,
+        )
+
+    def steps(self) -> Steps:
+        call = self._call
+        if call.problem is not None:
+            yield self._refuse(Verdict(Cause.BAD_REQUEST, 400, call.problem, "invalid_request"))
+            return
+        ask: Ask | GiveUp = self._plan.first()
+        while isinstance(ask, Ask):
+            if ask.pause:
+                yield Wait(ask.pause)
+            ask_usage = not call.wants_usage and ask.model not in self._world.without_usage
+            wire = write(call, ask.model, ask_usage=ask_usage)
+            self._attempt_began = self._world.monotonic()
+            self._failure, self._asking = None, ask.model
+            verdict = yield from self._attempt(wire, ask_usage)
+            if verdict is None:
+                return
+            self._note_failure(wire, verdict)
+            if ask_usage and _refuses_usage(verdict):
+                self._world.without_usage.add(ask.model)
+                after = self._plan.repeat(ask.model)
+            else:
+                after = self._plan.after(ask.model, verdict, self._world.monotonic())
+            if isinstance(after, Ask):
+                yield Notify(
+                    FailoverEvent(ask.model or "", after.model or "", verdict.cause.value, verdict.seen, after.pause)
+                )
+            ask = after
+        yield self._give_up()
+
+    def abandon(self) -> None:
+        """Record a call that its caller left before a reply: what was under way may have been billed."""
+        if not self._recorded:
+            self._attempts.append(self._attempt_record(Wire(self._call, self._asking, "", None), None, "cancelled", None))
+            self._record(None, NO_USAGE, error="cancelled")
+
+    def _attempt(self, wire: Wire, ask_usage: bool) -> Generator[Effect, Happening, Verdict | None]:
+        """Make one attempt: return why it failed, or None once its reply has been handed over and has ended."""
+        call = self._call
+        expires = self._plan.expires(self._attempt_began, call.attempt_limit)
+        head = yield Send(wire, expires)
+        if isinstance(head, Failed):
+            return self._judge_failure(head, None)
+        assert isinstance(head, Head)
+        kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if call.streams and 200 <= head.status < 300:
+            reader = reader_for(call.place.surface, hide_usage=ask_usage)
+            if reader is None:
+                return (yield from self._pass_on(wire, head))
+            return (yield from self._read_stream(wire, head, reader, kind, expires))
+        if 200 <= head.status < 300 and not self._is_judged(kind):
+            return (yield from self._pass_on(wire, head))
+        return (yield from self._read_reply(wire, head, expires))
+
+    def _is_judged(self, kind: str) -> bool:
+        """Say whether a successful reply is read and judged: all of it where we know the shape, else JSON and pages."""
+        return self._call.place.surface is not Surface.OTHER or kind in ("application/json", "text/html")
+
+    def _pass_on(self, wire: Wire, head: Head) -> Generator[Effect, Happening, None]:
+        self._attempts.append(self._attempt_record(wire, head.status, None, None))
+        self._record(wire, NO_USAGE)
+        yield PassOn(head, self._headers(wire, NO_USAGE))
+
+    def _read_reply(self, wire: Wire, head: Head, expires: float) -> Generator[Effect, Happening, Verdict | None]:
+        body = yield ReadAll(expires)
+        if isinstance(body, Failed):
+            return self._judge_failure(body, head.status)
+        assert isinstance(body, bytes)
+        return (yield from self._judge_reply(wire, head, body))
+
+    def _judge_reply(self, wire: Wire, head: Head, body: bytes) -> Generator[Effect, Happening, Verdict | None]:
+        parsed = _parsed(body)
+        verdict = judge(self._call.place.surface, head, body, parsed, now=self._world.now())
+        if verdict is not None:
+            return verdict
+        usage = read_usage((body,), head.headers, wire.model)
+        self._attempts.append(self._attempt_record(wire, head.status, None, usage.cost))
+        ended = self._world.monotonic() - self._began
+        record = self._record(wire, usage, ttft=ended)
+        yield Answer(head.status, self._headers(wire, usage), body, head=head, parsed=parsed, exchange=record)
+        return None
+
+    def _read_stream(
+        self, wire: Wire, head: Head, reader: StreamReader, kind: str, expires: float
+    ) -> Generator[Effect, Happening, Verdict | None]:
+        held: list[Event] = []
+        sniffed: bytes | None = None if kind == "text/event-stream" else b""
+        while True:
+            piece = yield ReadMore(expires)
+            if isinstance(piece, Failed):
+                if reader.ended:
+                    break
+                verdict = self._judge_failure(piece, head.status)
+                return replace(verdict, cause=Cause.CUT) if verdict.cause is Cause.CONNECTION_LOST else verdict
+            if not isinstance(piece, bytes):
+                if sniffed is not None:
+                    return self._judge_non_stream(head, sniffed)
+                held += reader.flush()
+                if not (reader.ended or reader.has_content or reader.error is not None):
+                    return judge_stream(Cause.CUT, head, "the stream ended before any content")
+            else:
+                if sniffed is not None:
+                    sniffed += piece
+                    if kind in ("application/json", "text/html") or not looks_like_events(sniffed):
+                        rest = yield ReadAll(expires)
+                        return (
+                            self._judge_failure(rest, head.status)
+                            if isinstance(rest, Failed)
+                            else self._judge_non_stream(head, sniffed + (rest if isinstance(rest, bytes) else b""))
+                        )
+                    piece, sniffed = sniffed, None
+                held += reader.feed(piece)
+            if reader.error is not None and not reader.has_content:
+                return judge_error(head, reader.error, now=self._world.now())
+            if reader.has_content or reader.ended or reader.done or not isinstance(piece, bytes):
+                break
+        if reader.done and not (reader.has_content or reader.ended):
+            return judge_stream(Cause.NO_ANSWER, head, "the stream holds nothing but its end")
+        yield from self._hand_over(wire, head, reader, held)
+        return None
+
+    def _judge_non_stream(self, head: Head, body: bytes) -> Verdict:
+        verdict = judge(self._call.place.surface, head, body, _parsed(body), now=self._world.now())
+        return verdict or judge_stream(Cause.NOT_A_STREAM, head, "the reply is JSON, though a stream was asked for")
+
+    def _hand_over(
+        self, wire: Wire, head: Head, reader: StreamReader, held: list[Event]
+    ) -> Generator[Effect, Happening, None]:
+        self._attempts.append(self._attempt_record(wire, head.status, None, None))
+        ttft = self._world.monotonic() - self._began
+        end: Any = yield HandOver(head, self._headers(wire, NO_USAGE), reader, held)
+        last = reader.flush() if end is not CLOSED else []
+        verdict = self._judge_end(head, reader, end)
+        usage = read_usage(reader.usage, head.headers, wire.model)
+        cause = verdict.cause.value if verdict is not None else None
+        self._attempts[-1] = self._attempt_record(wire, head.status, cause, usage.cost)
+        record = self._record(wire, usage, ttft=ttft, error=cause)
+        if verdict is not None:
+            last.append(error_event(self._call.place.surface, verdict, wire.model, self._attempts, reader.partial))
+        yield Tail(last, verdict, record)
+
+    def _judge_end(self, head: Head, reader: StreamReader, end: Happening) -> Verdict | None:
+        """Judge the end of a stream that was handed over: None where it is an end, or the caller's own doing."""
+        if reader.error is not None:
+            told = judge_error(head, reader.error, now=self._world.now())
+            return replace(told, cause=Cause.INTERRUPTED, status=told.status if told.status >= 500 else 502)
+        if end is CLOSED or reader.ended:
+            return None
+        if isinstance(end, Failed):
+            return replace(judge_failure(end, head.status), cause=Cause.INTERRUPTED)
+        return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
+
+    def _judge_failure(self, failed: Failed, seen: int | None) -> Verdict:
+        self._failure = failed
+        return judge_failure(failed, seen)
+
+    def _note_failure(self, wire: Wire, verdict: Verdict) -> None:
+        # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, "Chat").
+        cost = None if verdict.rule.may_be_billed else _NOTHING
+        self._attempts.append(self._attempt_record(wire, verdict.seen, verdict.cause.value, cost))
+        self._verdicts.append(verdict)
+
+    def _attempt_record(self, wire: Wire, status: int | None, cause: str | None, cost: Decimal | None) -> Attempt:
+        latency = self._world.monotonic() - self._attempt_began
+        return Attempt(wire.model or "", status, cause, latency, cost, wire.note)
+
+    def _record(
+        self, wire: Wire | None, usage: Usage, *, ttft: float | None = None, error: str | None = None
+    ) -> Exchange:
+        record = Exchange(
+            model=self._call.model,
+            served_by=wire.model if wire is not None else None,
+            attempts=tuple(self._attempts),
+            usage=usage,
+            latency=self._world.monotonic() - self._began,
+            ttft=ttft,
+            error=error,
+        )
+        self._recorded = True
+        if self._call.place.metered:
+            self._world.record(record)
+        return record
+
+    def _headers(self, wire: Wire, usage: Usage) -> tuple[tuple[str, str], ...]:
+        headers = [("x-aisa-attempts", ", ".join(header_line(attempt) for attempt in self._attempts))]
+        if wire.model is not None:
+            headers.append(("x-aisa-served-by", wire.model))
+        if usage.cost is not None:
+            headers.append(("x-aisa-cost", f"{usage.cost:f};{usage.cost_kind}"))
+        return tuple(headers)
+
+    def _give_up(self) -> Effect:
+        """Say in one word why the whole call failed: as if alone for one model or one shared cause."""
+        last = self._verdicts[-1]
+        last_by_model = {self._plan.asked_as(a.model): v.cause for a, v in zip(self._attempts, self._verdicts, strict=True)}
+        if last.rule.action is not Action.RAISE and len(set(last_by_model.values())) > 1:
+            words = f"All {len(last_by_model)} models failed:"
+            return self._refuse(Verdict(Cause.ALL_MODELS_FAILED, 502, words, "all_models_failed"))
+        alike = len(last_by_model) == 1 or len({verdict.cause for verdict in self._verdicts}) == 1
+        if alike and self._failure is not None:
+            record = self._record(None, NO_USAGE, error=last.cause.value)
+            return Fail(self._failure, last, record)
+        return self._refuse(last)
+
+    def _refuse(self, verdict: Verdict) -> Answer:
+        model = self._plan.asked_as(self._attempts[-1].model) if self._attempts else self._call.model
+        record = self._record(None, NO_USAGE, error=verdict.cause.value)
+        surface, place = self._call.place.surface, self._call.place
+        headers = [("content-type", "application/json"), ("x-should-retry", "false")]
+        if self._attempts:
+            headers.append(("x-aisa-attempts", ", ".join(header_line(attempt) for attempt in self._attempts)))
+        if verdict.retry_after is not None:
+            headers.append(("retry-after", f"{verdict.retry_after:.0f}"))
+        body = error_body(surface, speaks_gemini(place.path), verdict, model, self._attempts)
+        return Answer(
+            verdict.status,
+            tuple(headers),
+            body,
+            verdict=verdict,
+            exchange=record,
+            suggestions=suggestions(verdict, model),
+        )
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return jiter.from_json(body)
+    except ValueError:
+        return None
+
+
+def _refuses_usage(verdict: Verdict) -> bool:
+    return verdict.seen in (400, 422) and ("stream_options" in verdict.message or "include_usage" in verdict.message)

@@ -1,0 +1,144 @@
+"""What a failure looks like to the face that called: words, and an error body in the shape of its surface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ..catalogue import catalogue
+from ..usage import Attempt
+from .causes import Cause
+from .effects import Event
+from .surfaces import Surface
+from .verdict import Verdict
+
+_NEXT_STEP: Final = {
+    Cause.AUTH: "Check the key (AISA_API_KEY, or api_key=…).",
+    Cause.NOT_ALLOWED: "Use another model, or name fallbacks=[…].",
+    Cause.CREDITS: "Top up the wallet, or use a model that your balance does not gate.",
+    Cause.QUOTA: "The key has reached its own spend cap: raise it, or use another key; waiting does not help.",
+    Cause.RATE_LIMIT: "Ask again later, or name fallbacks=[…].",
+    Cause.KEY_RATE_LIMIT: "The key's limit is spent for now, for every model: ask again after the reset.",
+    Cause.CONTEXT_WINDOW: "Shorten the prompt, or name a fallback with a larger window.",
+    Cause.PARAMETER: "Leave the parameter out for this model, or name fallbacks=[…].",
+    Cause.CONNECT: "Check the network, the proxy and base_url.",
+    Cause.TIMEOUT: "Raise timeout=…, or name fallbacks=[…].",
+    Cause.CONNECTION_LOST: "Ask again, or name fallbacks=[…].",
+    Cause.SERVER_ERROR: "Ask again, or name fallbacks=[…].",
+    Cause.NOT_JSON: "Ask again, name fallbacks=[…], or check that base_url is the gateway.",
+    Cause.NO_ANSWER: "Ask again, or name fallbacks=[…].",
+    Cause.NOT_A_STREAM: "Ask again, name fallbacks=[…], or ask without stream.",
+    Cause.CUT: "Ask again, or name fallbacks=[…].",
+    Cause.REDIRECT: "Check base_url.",
+    Cause.INTERRUPTED: "What had come is in `partial`; ask again for the rest.",
+}
+_GOOGLE_STATUS: Final = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    402: "FAILED_PRECONDITION",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    422: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+def suggestions(verdict: Verdict, model: str | None) -> tuple[str, ...]:
+    """Return ids of the catalogue close to a model that is not served."""
+    return catalogue().suggest(model) if verdict.cause is Cause.MODEL_NOT_FOUND and model else ()
+
+
+def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = ()) -> str:
+    """Say what happened, with which model, and what to do next; with several models, list each attempt."""
+    if verdict.cause is Cause.ALL_MODELS_FAILED:
+        return verdict.message + "".join(f"\n  {line(attempt)}" for attempt in attempts)
+    close = suggestions(verdict, model)
+    next_step = _NEXT_STEP.get(verdict.cause, "")
+    if verdict.cause is Cause.MODEL_NOT_FOUND:
+        next_step = f"Close matches: {', '.join(close)}." if close else "GET /v1/models lists what is served."
+    elif verdict.retry_after:
+        next_step += f" The gateway says to wait {verdict.retry_after:g} s."
+    message = verdict.message.rstrip()
+    words = message if message.endswith((".", "!", "?")) else f"{message}."
+    where = f" [{model}]" if model and model not in message else ""
+    text = " ".join(part for part in (f"{words}{where}", next_step) if part)
+    models = {attempt.model for attempt in attempts}
+    return text + "".join(f"\n  {line(attempt)}" for attempt in attempts) if len(models) > 1 else text
+
+
+def line(attempt: Attempt) -> str:
+    """Return one attempt as a line: model, status, cause."""
+    status = f"status {attempt.status}" if attempt.status is not None else "no reply"
+    return f"{attempt.model}: {status}, {attempt.cause or 'answered'}"
+
+
+def header_line(attempt: Attempt) -> str:
+    """Return one attempt as it stands in the `x-aisa-attempts` header."""
+    parts = [attempt.model]
+    if attempt.status is not None:
+        parts.append(f"status={attempt.status}")
+    if attempt.cause is not None:
+        parts.append(f"cause={attempt.cause}")
+    parts.append(f"ms={attempt.latency * 1000:.0f}")
+    return ";".join(parts)
+
+
+def error_object(
+    surface_is_gemini: bool, verdict: Verdict, model: str | None, attempts: Sequence[Attempt], partial: str | None = None
+) -> dict[str, Any]:
+    """Return the error in the shape of the surface, with the gateway's own unknown fields kept."""
+    message = explain(verdict, model, attempts)
+    extra: dict[str, Any] = {"reason": verdict.code}
+    if len(attempts) > 1:
+        extra["attempts"] = [line(attempt) for attempt in attempts]
+    if partial is not None:
+        extra["partial"] = partial
+    original = dict(verdict.error or {})
+    if surface_is_gemini:
+        given = original.get("details")
+        details = [*(given if isinstance(given, list) else []), {k: v for k, v in extra.items() if v is not None}]
+        status = original.get("status")
+        name = status if isinstance(status, str) and status.isupper() else _GOOGLE_STATUS.get(verdict.status)
+        return {
+            **original,
+            "code": verdict.status,
+            "message": message,
+            "status": name or ("INTERNAL" if verdict.status >= 500 else "FAILED_PRECONDITION"),
+            "details": details,
+        }
+    kind = original.get("type")
+    shaped = {"type": kind if isinstance(kind, str) and kind else verdict.cause.value, "param": None}
+    if verdict.request_id is not None:
+        shaped["request_id"] = verdict.request_id
+    extra.pop("reason")
+    return {**original, **shaped, "param": original.get("param"), "code": verdict.code, "message": message, **extra}
+
+
+def error_body(
+    surface: Surface, gemini_shape: bool, verdict: Verdict, model: str | None, attempts: Sequence[Attempt]
+) -> bytes:
+    """Return the body of an error reply, as the SDK of the surface reads it."""
+    error = error_object(gemini_shape, verdict, model, attempts)
+    body: dict[str, Any] = {"error": error}
+    if surface is Surface.MESSAGES:
+        body = {"type": "error", "error": error}
+    return json.dumps(body, ensure_ascii=False, default=str).encode()
+
+
+def error_event(
+    surface: Surface, verdict: Verdict, model: str | None, attempts: Sequence[Attempt], partial: str
+) -> Event:
+    """Return the event that tells the SDK of the surface of a broken stream, with what had come in it."""
+    error = error_object(surface is Surface.GEMINI, verdict, model, attempts, partial)
+    body: dict[str, Any] = {"error": error}
+    name = None
+    if surface in (Surface.RESPONSES, Surface.MESSAGES):
+        name = b"error"
+        body = {"type": "error", "code": error["code"], "message": error["message"], "param": None, "error": error}
+    # google-genai tells an error by the text it begins with, `{"error":`, after dumping the event again.
+    return Event(json.dumps(body, ensure_ascii=False, default=str).encode(), body, name=name)

@@ -1,0 +1,61 @@
+"""A stream that was handed over: events out, and the exchange woken once at the end. Pure; the drivers read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..usage import Exchange
+from .effects import CLOSED, ENDED, Event, Failed, HandOver, Signal, Tail
+from .exchange import Steps
+from .sse import frame
+from .verdict import Verdict
+
+
+class Flow:
+    """Turn the pieces of a body into events, and settle the exchange exactly once.
+
+    Attributes:
+        verdict: why the stream broke, or None.
+        exchange: the record of the call, once it has ended.
+        settled: whether the end has been dealt with.
+    """
+
+    __slots__ = ("__weakref__", "_first", "_steps", "exchange", "reader", "settled", "verdict")
+
+    def __init__(self, handed: HandOver, steps: Steps) -> None:
+        self.reader = handed.reader
+        self.verdict: Verdict | None = None
+        self.exchange: Exchange | None = None
+        self.settled = False
+        self._first: list[Event] | None = handed.first
+        self._steps = steps
+
+    def begin(self) -> list[Event]:
+        """Return the events that had come before the stream was handed over, once."""
+        first, self._first = self._first or [], None
+        return first
+
+    @property
+    def wants_more(self) -> bool:
+        """Say whether another piece of the body must be read."""
+        return not self.settled and self.reader.error is None and not self.reader.done
+
+    def end(self, how: Signal | Failed = ENDED) -> list[Event]:
+        """Settle the exchange; return the last events, such as the error the stream ended with."""
+        if self.settled:
+            return []
+        self.settled = True
+        tail = self._steps.send(how)
+        self._steps.close()
+        assert isinstance(tail, Tail)
+        self.verdict, self.exchange = tail.verdict, tail.exchange
+        return tail.events
+
+    def drop(self) -> None:
+        """Settle the exchange of a stream that the caller has left."""
+        self.end(CLOSED)
+
+
+def framed(events: Iterable[Event]) -> bytes:
+    """Return events as the bytes that an SDK reads; what the caller did not ask for is left out."""
+    return b"".join([frame(event.data, event.name) for event in events if not event.hidden])

@@ -1,0 +1,126 @@
+"""Tokens and cost out of a reply, whatever the surface calls them: billed where the gateway says, else estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import jiter
+
+from ..catalogue import catalogue
+from ..usage import NO_USAGE, Usage
+
+# The gateway promises usage.cost and usage.credits_remaining; no capture of either was found, and a header is named
+# nowhere. These are the names in use among gateways of its kind, read when present and never required.
+_COST_HEADERS: Final = ("x-aisa-cost", "x-request-cost", "x-cost")
+_MICROS: Final = Decimal(1_000_000)
+
+
+def exact_json(data: bytes) -> Any:
+    """Parse JSON with its numbers as `Decimal`, so that a bill keeps its last digit; None where it is not JSON."""
+    try:
+        return jiter.from_json(data, float_mode="decimal")
+    except ValueError:
+        return None
+
+
+def read_usage(pieces: Iterable[bytes], headers: Mapping[str, str], model: str | None) -> Usage:
+    """Return the usage in one reply.
+
+    Args:
+        pieces: a JSON reply, or the JSON of the events that hold usage: what a later one says counts.
+        headers: the head's, which may hold the cost.
+        model: the id that was sent, to look its price up.
+    """
+    found: dict[str, Any] = {}
+    for piece in pieces:
+        if b'"usage' in piece:
+            found |= _find_usage(exact_json(piece))
+    if not found and not any(name in headers for name in _COST_HEADERS):
+        return NO_USAGE
+    prompt = _first_int(found, "prompt_tokens", "input_tokens", "promptTokenCount")
+    completion = _first_int(found, "completion_tokens", "output_tokens", "candidatesTokenCount")
+    reasoning = _nested_int(found, "completion_tokens_details", "output_tokens_details", key="reasoning_tokens")
+    thoughts = _first_int(found, "thoughtsTokenCount")
+    if thoughts is not None:
+        # Gemini counts thoughts beside the candidates; both are output, and both are billed.
+        reasoning, completion = thoughts, (completion or 0) + thoughts
+    cached = _nested_int(found, "prompt_tokens_details", "input_tokens_details", key="cached_tokens")
+    if cached is None:
+        cached = _first_int(found, "cachedContentTokenCount", "cache_read_input_tokens")
+    total = _first_int(found, "total_tokens", "totalTokenCount")
+    if total is None and prompt is not None and completion is not None:
+        total = prompt + completion
+    billed = _billed_cost(found, headers)
+    estimated = None
+    if billed is None and prompt is not None and completion is not None and model is not None:
+        estimated = catalogue().estimate_cost(
+            model, prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached or 0
+        )
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=total,
+        reasoning_tokens=reasoning,
+        cached_tokens=cached,
+        cost=billed if billed is not None else estimated,
+        cost_kind="billed" if billed is not None else "estimated" if estimated is not None else None,
+        credits_remaining=_amount(found.get("credits_remaining", found.get("creditsRemaining"))),
+    )
+
+
+def _find_usage(reply: Any) -> dict[str, Any]:
+    if not isinstance(reply, dict):
+        return {}
+    found: dict[str, Any] = {}
+    # Responses nest the reply in their last event, Anthropic's first event in `message`.
+    for holder in (reply, reply.get("response"), reply.get("message")):
+        if isinstance(holder, dict):
+            for key in ("usageMetadata", "usage"):
+                if isinstance(holder.get(key), dict):
+                    found = {**found, **holder[key]}
+    return found
+
+
+def _first_int(found: Mapping[str, Any], *keys: str) -> int | None:
+    for key in keys:
+        value = found.get(key)
+        if isinstance(value, (int, Decimal)) and not isinstance(value, bool) and value >= 0 and value == int(value):
+            return int(value)
+    return None
+
+
+def _nested_int(found: Mapping[str, Any], *holders: str, key: str) -> int | None:
+    for holder in holders:
+        details = found.get(holder)
+        if isinstance(details, dict) and (value := _first_int(details, key)) is not None:
+            return value
+    return None
+
+
+def _billed_cost(found: Mapping[str, Any], headers: Mapping[str, str]) -> Decimal | None:
+    cost = _amount(found.get("cost"))
+    if cost is not None:
+        return cost
+    for name in _COST_HEADERS:
+        if (value := headers.get(name)) is not None and (cost := _amount(value.partition(";")[0])) is not None:
+            return cost
+    return None
+
+
+def _amount(value: Any) -> Decimal | None:
+    """Return an amount of USD, or None for what can't be one: a negative, NaN, a word, true."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal, str)):
+        return None
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount >= 0 else None
+
+
+def micros_to_usd(value: Any) -> Decimal | None:
+    """Return USD from the gateway's millionths of a dollar, or None for what is no number."""
+    amount = _amount(value)
+    return None if amount is None else amount / _MICROS

@@ -1,0 +1,161 @@
+"""The pools below us: one for each process, and for async one for each event loop.
+
+A connection belongs to the pid and the loop it was opened in: four forked children of one warm pool read each
+other's bytes, and the second `asyncio.run()` on one pool ends in "Event loop is closed".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import urllib.request
+import weakref
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import httpx2
+
+from ..forks import renew_after_fork
+from ..settings import Origin
+
+# The pool limits that the stock openai client has (1,000 connections, 100 kept alive).
+DEFAULT_LIMITS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
+
+# Pools of the parent process. Closing or collecting them in a child would disturb sockets that are not its own.
+_orphans: list[Any] = []
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """How connections are made; what httpx2's transports take.
+
+    Args:
+        limits: of the pool.
+        proxy: a proxy for all requests; None takes the environment's.
+        verify: TLS verification, as httpx2 takes it.
+    """
+
+    limits: httpx2.Limits = field(default_factory=lambda: DEFAULT_LIMITS)
+    proxy: Any = None
+    verify: Any = True
+
+    def arguments(self, origin: Origin) -> dict[str, Any]:
+        """Return what a transport to this origin is built with."""
+        proxy = self.proxy if self.proxy is not None else environment_proxy(origin)
+        return {"limits": self.limits, "proxy": proxy, "verify": self.verify}
+
+
+def environment_proxy(origin: Origin) -> str | None:
+    """Return the proxy that the environment names for an origin, or None.
+
+    A client that is given a transport ignores HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, so they are read here.
+    """
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(origin.scheme) or proxies.get("all")
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if not proxy or urllib.request.proxy_bypass(f"{host}:{origin.port}"):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+class SyncPool:
+    """Hold the pool of this process."""
+
+    def __init__(self, options: NetworkOptions, origin: Origin) -> None:
+        self._arguments = options.arguments(origin)
+        self._transport: httpx2.HTTPTransport | None = None
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def current(self, url: httpx2.URL) -> httpx2.BaseTransport:
+        """Return the transport to use now."""
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    self._transport = httpx2.HTTPTransport(**self._arguments)
+        return self._transport
+
+    def close(self) -> None:
+        """Close every connection; a later call opens new ones."""
+        with self._lock:
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def _renew_after_fork(self) -> None:
+        if self._transport is not None:
+            _orphans.append(self._transport)
+        self._transport = None
+        self._lock = threading.Lock()
+
+
+@dataclass(slots=True)
+class _LoopPool:
+    loop: weakref.ref[asyncio.AbstractEventLoop]
+    transport: httpx2.AsyncHTTPTransport
+    keeper: AsyncGenerator[None, None]
+
+
+class AsyncPool:
+    """Hold a pool for each event loop that is alive."""
+
+    def __init__(self, options: NetworkOptions, origin: Origin) -> None:
+        self._arguments = options.arguments(origin)
+        self._by_loop: dict[int, _LoopPool] = {}
+        self._ssl_context: Any = None
+        renew_after_fork(self)
+
+    async def current(self, url: httpx2.URL) -> httpx2.AsyncBaseTransport:
+        """Return the transport of the running loop."""
+        loop = asyncio.get_running_loop()
+        pool = self._by_loop.get(id(loop))
+        if pool is not None and pool.loop() is loop:
+            return pool.transport
+        for key, stale in list(self._by_loop.items()):
+            known = stale.loop()
+            if known is None or known.is_closed():
+                self._by_loop.pop(key, None)
+        transport = httpx2.AsyncHTTPTransport(**self._arguments)
+        keeper = self._keep(id(loop), transport)
+        self._by_loop[id(loop)] = _LoopPool(weakref.ref(loop), transport, keeper)
+        # `asyncio.run` closes a loop's async generators at its end, and this one closes the pool.
+        await keeper.asend(None)
+        return transport
+
+    async def _keep(self, key: int, transport: httpx2.AsyncHTTPTransport) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            self._by_loop.pop(key, None)
+            await transport.aclose()
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; a later call opens new ones."""
+        pool = self._by_loop.get(id(asyncio.get_running_loop()))
+        if pool is not None:
+            await pool.keeper.aclose()
+
+    def _renew_after_fork(self) -> None:
+        _orphans.extend(self._by_loop.values())
+        self._by_loop = {}
+
+
+class Sync(Protocol):
+    """What the sync driver needs of a network: a pool of ours, or a user's own client below us."""
+
+    def current(self, url: httpx2.URL) -> httpx2.BaseTransport:
+        """Return the transport for a URL."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class Async(Protocol):
+    """What the async driver needs of a network."""
+
+    async def current(self, url: httpx2.URL) -> httpx2.AsyncBaseTransport:
+        """Return the transport for a URL."""
+
+    async def aclose(self) -> None:
+        """Close every connection of the running loop."""

@@ -1,0 +1,116 @@
+"""The one place where the key is revealed: a request of the exchange becomes an HTTP request to the one origin."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import httpx2
+
+from ..errors import ConfigurationError
+from ..settings import ApiKey, Origin
+from .effects import Failed, FailureKind
+from .request import FOREIGN_HEADERS, FOREIGN_QUERY, Wire
+
+_DROPPED: Final = frozenset(name.encode() for name in (*FOREIGN_HEADERS, "accept-encoding"))
+_FOREIGN_MARKS: Final = tuple(f"{name}=".encode() for name in FOREIGN_QUERY)
+
+
+def check_origin(url: httpx2.URL, origin: Origin) -> None:
+    """Raise where a request would go anywhere but to the configured origin.
+
+    Raises:
+        ConfigurationError: the key stays here; the text says how to reach another origin.
+    """
+    default = 443 if url.scheme == "https" else 80
+    if url.scheme == origin.scheme and url.host == origin.host and (url.port or default) == origin.port:
+        return
+    raise ConfigurationError(
+        f"This client talks to {origin} alone, and its key goes nowhere else; it was asked to call "
+        f"{url.scheme}://{url.host}{f':{url.port}' if url.port else ''}. Make another client with base_url=… for that."
+    )
+
+
+def outgoing(
+    wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float, shrink_read: bool
+) -> httpx2.Request:
+    """Return the HTTP request of one attempt. The caller's own request is left as it is: SDKs show it in errors.
+
+    Args:
+        wire: what to send.
+        request: the request the face built; its URL, headers and extensions are taken over.
+        key: sent as Bearer, in place of whatever the face sent.
+        seconds: what the attempt may take.
+        shrink_read: whether the read timeout is cut to that too; never for a stream, which may flow on after.
+    """
+    url = request.url
+    if wire.path != wire.call.place.path or _has_foreign_query(wire.call.query):
+        query = _own_query(wire.call.query)
+        url = url.copy_with(raw_path=wire.path.encode() + (b"?" + query if query else b""))
+    headers = [pair for pair in request.headers.raw if pair[0].lower() not in _DROPPED]
+    headers.append((b"Accept-Encoding", b"identity"))
+    stream: Any = request.stream
+    if wire.content is not None:
+        length = str(len(wire.content)).encode()
+        headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
+        if wire.content or request.method != "GET":
+            headers.append((b"Content-Length", length))
+        stream = httpx2.ByteStream(wire.content)
+    timeouts = wire.call.timeouts
+    timeout = {step: _within(limit, seconds) for step, limit in timeouts.items()}
+    if not shrink_read:
+        timeout["read"] = timeouts.get("read")
+    extensions = {name: value for name, value in request.extensions.items() if name != "aisa"}
+    return httpx2.Request(
+        request.method,
+        url,
+        headers=[*headers, (b"Authorization", b"Bearer " + key.reveal().encode())],
+        stream=stream,
+        extensions={**extensions, "timeout": timeout},
+    )
+
+
+def _within(limit: float | None, seconds: float) -> float:
+    # A timeout of 0 would make the socket non-blocking, which is another error than "too late".
+    return max(0.001, seconds if limit is None else min(limit, seconds))
+
+
+def _has_foreign_query(query: bytes) -> bool:
+    return any(mark in query for mark in _FOREIGN_MARKS)
+
+
+def _own_query(query: bytes) -> bytes:
+    if not _has_foreign_query(query):
+        return query
+    pairs = parse_qsl(query.decode("ascii", "replace"), keep_blank_values=True)
+    return urlencode([(name, value) for name, value in pairs if name not in FOREIGN_QUERY]).encode()
+
+
+_KINDS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
+    (httpx2.ConnectError, FailureKind.CONNECT),
+    (httpx2.ConnectTimeout, FailureKind.CONNECT),
+    (httpx2.ProxyError, FailureKind.CONNECT),
+    (httpx2.TimeoutException, FailureKind.TIMEOUT),
+    (httpx2.LocalProtocolError, FailureKind.LOCAL),
+    (httpx2.UnsupportedProtocol, FailureKind.LOCAL),
+)
+
+
+def failure_of(error: httpx2.RequestError) -> Failed:
+    """Return an exception of the network as a value: its frames hold the request, and with it the key."""
+    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.LOST)
+    return Failed(kind, type(error).__name__, str(error))
+
+
+def too_late(seconds: float) -> Failed:
+    """Return the failure of an attempt that used up its time though the connection was alive."""
+    return Failed(FailureKind.TIMEOUT, "ReadTimeout", f"nothing that could be handed over came within {seconds:.3g} s")
+
+
+def exception_of(failed: Failed, request: httpx2.Request | None, note: str | None) -> httpx2.RequestError:
+    """Return a fresh exception of the class that the network raised, without its frames."""
+    cls: Any = getattr(httpx2, failed.error, httpx2.TransportError)
+    error: httpx2.RequestError = cls(failed.message or failed.error, request=request)
+    if note:
+        error.add_note(note)
+    return error

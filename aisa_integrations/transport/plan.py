@@ -1,0 +1,160 @@
+"""Whom to ask next: the chain of models, rounds over it, waits between them, and one deadline. Pure.
+
+At most (max_retries + 1) x models requests are ever planned. Within that, the models of a round are asked in turn;
+those that failed for a reason that passes are asked again in the next round, each no earlier than the gateway said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..catalogue import catalogue
+from .causes import Action, Cause
+from .verdict import Verdict
+
+FIRST_BACKOFF: Final = 0.5
+LONGEST_BACKOFF: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask a model, after a pause of some seconds."""
+
+    model: str | None
+    pause: float = 0.0
+
+
+class GiveUp:
+    """Ask nobody any more."""
+
+
+GIVE_UP: Final = GiveUp()
+
+
+class Plan:
+    """Decide whom one logical call asks, in which order, and when it gives up.
+
+    Args:
+        chain: the models, in order; a lone None where the surface names none.
+        max_retries: further rounds after the first.
+        deadline: monotonic second at which the call must be answered.
+        jitter: returns a number from 0 to 1.
+        only_connecting: whether nothing but a failed connection is worth a retry (surfaces without full policy).
+    """
+
+    def __init__(
+        self,
+        chain: tuple[str | None, ...],
+        *,
+        max_retries: int,
+        deadline: float,
+        jitter: Callable[[], float],
+        only_connecting: bool = False,
+    ) -> None:
+        self._chain = chain
+        self._order = {model: place for place, model in enumerate(chain)}
+        self._queue = list(chain)
+        self._rounds_left = max_retries
+        self._requests_left = (max_retries + 1) * len(chain)
+        self._backoff = FIRST_BACKOFF
+        self._ready: dict[str | None, float] = {}
+        self._again: dict[str | None, float | None] = {}
+        self._asked_as: dict[str | None, str | None] = {model: model for model in chain}
+        self._deadline = deadline
+        self._jitter = jitter
+        self._only_connecting = only_connecting
+
+    def first(self) -> Ask:
+        """Return the first model to ask."""
+        return self._ask(self._queue.pop(0), 0.0)
+
+    def expires(self, now: float, attempt_limit: float | None) -> float:
+        """Return when an attempt that starts now must end: its own limit, and its share of what remains."""
+        share = max(0.0, self._deadline - now) / (len(self._queue) + 1)
+        return now + (share if attempt_limit is None else min(share, attempt_limit))
+
+    def asked_as(self, model: str | None) -> str | None:
+        """Return the id of the chain that `model` is, or is another spelling of."""
+        return self._asked_as.get(model, model)
+
+    def repeat(self, model: str | None) -> Ask | GiveUp:
+        """Return the same model at once, where a request is left for it: for a thing of ours that was refused."""
+        return self._ask(model, 0.0) if self._requests_left > len(self._queue) else GIVE_UP
+
+    def after(self, model: str | None, verdict: Verdict, now: float) -> Ask | GiveUp:
+        """Return what follows the failure of `model`."""
+        rule = verdict.rule
+        if rule.action is Action.RAISE or (self._only_connecting and verdict.cause is not Cause.CONNECT):
+            return GIVE_UP
+        if rule.passes:
+            self._again[model] = verdict.retry_after
+        if rule.action in (Action.WAIT_FOR_KEY, Action.RETRY_SAME):
+            for left in self._queue:
+                self._again.setdefault(left, None)
+            # What stopped this model stops every other one too: nobody is asked before it.
+            for other in self._again:
+                self._again[other] = verdict.retry_after
+            self._queue.clear()
+            return self._next_round(now, first=model)
+        if rule.action is Action.OTHER_SPELLING:
+            self._queue_spelling(model)
+        elif rule.action is Action.LARGER_WINDOW:
+            self._keep_larger_windows(model)
+        while self._queue:
+            candidate = self._queue.pop(0)
+            pause = max(0.0, self._ready.get(candidate, now) - now)
+            if now + pause < self._deadline:
+                return self._ask(candidate, pause)
+        return self._next_round(now, first=None)
+
+    def _next_round(self, now: float, *, first: str | None) -> Ask | GiveUp:
+        if self._rounds_left <= 0 or not self._again:
+            return GIVE_UP
+        self._rounds_left -= 1
+        backoff = min(self._backoff, LONGEST_BACKOFF) * (0.75 + 0.5 * self._jitter())
+        self._backoff *= 2
+        self._ready = {
+            model: now + (backoff if said is None else said) for model, said in self._again.items()
+        }
+        self._again = {}
+        self._queue = sorted(
+            self._ready, key=lambda model: (self._ready[model], model != first, self._order[model])
+        )
+        candidate = self._queue.pop(0)
+        pause = max(0.0, self._ready[candidate] - now)
+        # The soonest is too late: then all of them are.
+        return self._ask(candidate, pause) if now + pause < self._deadline else GIVE_UP
+
+    def _ask(self, model: str | None, pause: float) -> Ask:
+        self._requests_left -= 1
+        return Ask(model, pause)
+
+    def _queue_spelling(self, model: str | None) -> None:
+        """Put the next other spelling of the same model first, where a request is left beside every model's own."""
+        if model is None or self._requests_left <= len(self._queue):
+            return
+        for spelling in catalogue().spellings(model):
+            known = catalogue().get(spelling)
+            if spelling not in self._asked_as and (known is None or known.served):
+                self._asked_as[spelling] = self._asked_as[model]
+                self._order[spelling] = self._order[model]
+                self._queue.insert(0, spelling)
+                return
+
+    def _keep_larger_windows(self, model: str | None) -> None:
+        window = catalogue().window(model) if model is not None else None
+        if window is None:
+            return
+        self._queue = [
+            other
+            for other in self._queue
+            if other is None or (size := catalogue().window(other)) is None or size > window
+        ]
+        # Nobody who was too small is asked again in a later round either.
+        self._again = {
+            other: said
+            for other, said in self._again.items()
+            if other is None or (size := catalogue().window(other)) is None or size > window
+        }

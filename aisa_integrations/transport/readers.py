@@ -1,0 +1,233 @@
+"""What a stream says so far: content, ends, errors and usage, for each surface's own events."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Final
+
+import jiter
+
+from .effects import Event
+from .sse import EventDecoder
+from .surfaces import Surface
+
+_DONE: Final = b"[DONE]"
+_CONTENT_FIELDS: Final = ("content", "reasoning_content", "reasoning", "refusal", "audio", "tool_calls", "function_call")
+
+
+class StreamReader(ABC):
+    """Read a stream's events as they come.
+
+    Attributes:
+        has_content: whether any content has come.
+        error: the error object of an error event, or None; nothing after it is read.
+        usage: the data of the events that hold usage.
+        done: whether the surface's own last event has come.
+    """
+
+    __slots__ = ("_decoder", "_hide_usage", "_text", "done", "error", "has_content", "usage")
+
+    def __init__(self, *, hide_usage: bool = False) -> None:
+        self._decoder = EventDecoder()
+        self._hide_usage = hide_usage
+        self._text: list[str] = []
+        self.has_content = False
+        self.error: Any = None
+        self.usage: list[bytes] = []
+        self.done = False
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """Return the events that are whole once this piece is added, up to an error event."""
+        return self._accept_all(self._decoder.feed(piece))
+
+    def flush(self) -> list[Event]:
+        """Return the event that the body ended in without a blank line."""
+        return self._accept_all(self._decoder.flush())
+
+    @property
+    def ended(self) -> bool:
+        """Say whether the stream has come to an end of its own, so that a cut from here on loses nothing."""
+        return self.done
+
+    @property
+    def partial(self) -> str:
+        """Return the text that has come so far."""
+        return "".join(self._text)
+
+    def _accept_all(self, raw_events: list[tuple[bytes, bytes | None]]) -> list[Event]:
+        events: list[Event] = []
+        for data, name in raw_events:
+            if self.error is not None:
+                break
+            event = self._accept(data, name)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _accept(self, data: bytes, name: bytes | None) -> Event | None:
+        if data.startswith(_DONE):
+            self.done = True
+            return Event(data, name=name)
+        try:
+            parsed = jiter.from_json(data)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            self.error = "an event of the stream is not JSON"
+            return None
+        if b'"usage' in data:
+            self._note_usage(data)
+        hidden = self._read(parsed)
+        return None if self.error is not None else Event(data, parsed, hidden, name)
+
+    def _note_usage(self, data: bytes) -> None:
+        self.usage = [data]
+
+    def _read(self, event: dict[str, Any]) -> bool:
+        """Take in one event; return whether the caller must not see it."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def _read(self, event: dict[str, Any]) -> bool:
+        """Take in one event; return whether the caller must not see it."""
+
+
+class ChatReader(StreamReader):
+    """Read chat completion chunks, the gateway's loose forms included."""
+
+    __slots__ = ("_finished", "_seen")
+
+    def __init__(self, *, hide_usage: bool = False) -> None:
+        super().__init__(hide_usage=hide_usage)
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
+
+    @property
+    def ended(self) -> bool:
+        """Say whether `[DONE]` came after a choice, or a finish reason for every choice seen."""
+        return bool(self._seen) and (self.done or self._seen <= self._finished)
+
+    def _read(self, event: dict[str, Any]) -> bool:
+        if event.get("error"):
+            self.error = event["error"]
+            return False
+        choices = event.get("choices")
+        if not choices:
+            return self._hide_usage and isinstance(event.get("usage"), dict)
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                self.error = "a choice of the stream is no object"
+                return False
+            # The skill's own chunks lack the index of a choice: an absent one is the first.
+            index = choice.get("index")
+            index = index if isinstance(index, int) else 0
+            self._seen.add(index)
+            self._read_delta(choice.get("delta"))
+            reason = choice.get("finish_reason")
+            if reason == "error":
+                self.error = {"code": "finish_reason_error", "message": "the model ended with finish_reason 'error'"}
+            elif reason:
+                self._finished.add(index)
+        return False
+
+    def _read_delta(self, delta: Any) -> None:
+        if not isinstance(delta, dict):
+            return
+        text = delta.get("content")
+        if isinstance(text, str) and text:
+            self._text.append(text)
+            self.has_content = True
+        elif not self.has_content and any(delta.get(field) for field in _CONTENT_FIELDS):
+            self.has_content = True
+
+
+class GeminiReader(StreamReader):
+    """Read the events of `streamGenerateContent`."""
+
+    __slots__ = ("_finished",)
+
+    def __init__(self, *, hide_usage: bool = False) -> None:
+        super().__init__(hide_usage=hide_usage)
+        self._finished = False
+
+    @property
+    def ended(self) -> bool:
+        """Say whether a finish reason, or a blocked prompt, has come."""
+        return self._finished
+
+    def _read(self, event: dict[str, Any]) -> bool:
+        if event.get("error"):
+            self.error = event["error"]
+            return False
+        feedback = event.get("promptFeedback")
+        if isinstance(feedback, dict) and feedback.get("blockReason"):
+            self._finished = True
+        candidates = event.get("candidates")
+        for candidate in candidates if isinstance(candidates, list) else ():
+            if not isinstance(candidate, dict):
+                self.error = "a candidate of the stream is no object"
+                return False
+            content = candidate.get("content")
+            parts = content.get("parts") if isinstance(content, dict) else None
+            for part in parts if isinstance(parts, list) else ():
+                self.has_content = True
+                if isinstance(part, dict) and isinstance(part.get("text"), str) and not part.get("thought"):
+                    self._text.append(part["text"])
+            if candidate.get("finishReason"):
+                self._finished = True
+        return False
+
+
+class ResponsesReader(StreamReader):
+    """Read the events of `/v1/responses`, which are passed on as they are."""
+
+    __slots__ = ()
+
+    def _read(self, event: dict[str, Any]) -> bool:
+        kind = event.get("type")
+        if kind == "error" or (kind is None and event.get("error")):
+            self.error = event.get("error") or event
+            return False
+        self.has_content = True
+        if kind in ("response.completed", "response.failed", "response.incomplete"):
+            self.done = True
+        elif kind == "response.output_text.delta" and isinstance(event.get("delta"), str):
+            self._text.append(event["delta"])
+        return False
+
+
+class MessagesReader(StreamReader):
+    """Read the events of Anthropic's `/v1/messages`, which are passed on as they are."""
+
+    __slots__ = ()
+
+    def _note_usage(self, data: bytes) -> None:
+        # The first event says the prompt's tokens, the last one the answer's.
+        self.usage.append(data)
+
+    def _read(self, event: dict[str, Any]) -> bool:
+        kind = event.get("type")
+        if kind == "error" or (kind is None and event.get("error")):
+            self.error = event.get("error") or event
+            return False
+        self.has_content = True
+        delta = event.get("delta")
+        if kind == "message_stop":
+            self.done = True
+        elif isinstance(delta, dict) and isinstance(delta.get("text"), str):
+            self._text.append(delta["text"])
+        return False
+
+
+_READERS: Final = {
+    Surface.CHAT: ChatReader,
+    Surface.GEMINI: GeminiReader,
+    Surface.RESPONSES: ResponsesReader,
+    Surface.MESSAGES: MessagesReader,
+}
+
+
+def reader_for(surface: Surface, *, hide_usage: bool = False) -> StreamReader | None:
+    """Return a reader of the surface's streams, or None where the surface has none that we know."""
+    kind = _READERS.get(surface)
+    return None if kind is None else kind(hide_usage=hide_usage)

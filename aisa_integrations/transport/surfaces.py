@@ -1,0 +1,80 @@
+"""The gateway's surfaces, told apart by method and path alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import quote, unquote
+
+
+class Surface(Enum):
+    """Name a part of the gateway, by how its replies are shaped and how far the policy goes there."""
+
+    CHAT = "chat"
+    GEMINI = "gemini"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    OTHER = "other"
+
+    @property
+    def full_policy(self) -> bool:
+        """Say whether every part of the policy holds here: fallback, rounds, usage asked for."""
+        return self in (Surface.CHAT, Surface.GEMINI)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request goes.
+
+    Args:
+        surface: which shape its reply has.
+        path: the path as sent, such as `/v1/chat/completions`.
+        model: the model in the path (Gemini), or None.
+        streams: whether the path itself asks for a stream (Gemini).
+        metered: whether a reply here can cost money.
+    """
+
+    surface: Surface
+    path: str
+    model: str | None = None
+    streams: bool = False
+    metered: bool = True
+
+    def with_model(self, model: str) -> str:
+        """Return the path that asks another model."""
+        if self.model is None:
+            return self.path
+        found = _GEMINI.match(self.path)
+        if found is None:  # pragma: no cover - a place with a model was made by this very pattern
+            return self.path
+        return f"{found['root']}{quote(model, safe='/-._~')}{found['verb']}"
+
+
+_GEMINI = re.compile(r"(?P<root>/v1(?:beta)?/models/)(?P<model>[^:]+)(?P<verb>:(?P<name>\w+))$")
+_BY_PATH = {
+    "/v1/chat/completions": Surface.CHAT,
+    "/v1/responses": Surface.RESPONSES,
+    "/v1/messages": Surface.MESSAGES,
+}
+
+
+def locate(method: str, path: str) -> Place:
+    """Tell the surface of a request from its method and its path without the query."""
+    if method == "POST":
+        surface = _BY_PATH.get(path)
+        if surface is not None:
+            return Place(surface, path)
+        found = _GEMINI.match(path)
+        if found is not None:
+            name, model = found["name"], unquote(found["model"])
+            if name in ("generateContent", "streamGenerateContent"):
+                return Place(Surface.GEMINI, path, model=model, streams=name == "streamGenerateContent")
+            return Place(Surface.OTHER, path, metered=name != "countTokens")
+        return Place(Surface.OTHER, path)
+    return Place(Surface.OTHER, path, metered=False)
+
+
+def speaks_gemini(path: str) -> bool:
+    """Say whether an error on this path must have Gemini's shape to be understood."""
+    return path.startswith("/v1beta/") or _GEMINI.match(path) is not None
