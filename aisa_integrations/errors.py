@@ -1,22 +1,22 @@
 """Errors of the library's own faces (the SDK factories raise the SDK's own classes instead).
 
-    AisaError                              .model .status .code .request_id .attempts
-    ├─ MissingKeyError                     no key was given or found; nothing was sent
-    ├─ ConfigurationError                  an argument that cannot work; nothing was sent
-    ├─ AuthenticationError                 401, 403: the key, or what it may use
-    ├─ InsufficientCreditsError            402: the wallet, a gated model, or a price cap
-    │   └─ BudgetExceededError             402 budget_exceeded: our own limit; nothing was sent
-    ├─ ModelNotFoundError                  404 and its disguises        .suggestions
-    ├─ RateLimitError                      429                          .retry_after
-    │   └─ QuotaExceededError              429 quota_exceeded: the key's own spend cap
-    ├─ BadRequestError                     400, 422
-    │   ├─ ContextWindowError              the prompt is longer than the model's window
-    │   └─ ContentPolicyError              refused for what it says
-    ├─ GatewayError                        5xx, a 200 that is none, not JSON
-    ├─ ConnectionFailedError               the gateway could not be reached, or the connection broke
-    ├─ RequestTimeoutError                 no answer in time
-    ├─ InterruptedStreamError              a stream broke after its first content   .partial
-    └─ AllModelsFailedError                every model of the chain failed, each for its own reason
+AisaError                              .model .status .code .request_id .attempts
+├─ MissingKeyError                     no key was given or found; nothing was sent
+├─ ConfigurationError                  an argument that cannot work; nothing was sent
+├─ AuthenticationError                 401, 403: the key, or what it may use
+├─ InsufficientCreditsError            402: the wallet, a gated model, or a price cap
+│   └─ BudgetExceededError             402 budget_exceeded: our own limit; nothing was sent
+├─ ModelNotFoundError                  404 and its disguises        .suggestions
+├─ RateLimitError                      429                          .retry_after
+│   └─ QuotaExceededError              429 quota_exceeded: the key's own spend cap
+├─ BadRequestError                     400, 422
+│   ├─ ContextWindowError              the prompt is longer than the model's window
+│   └─ ContentPolicyError              refused for what it says
+├─ GatewayError                        5xx, a 200 that is none, not JSON
+├─ ConnectionFailedError               the gateway could not be reached, or the connection broke
+├─ RequestTimeoutError                 no answer in time
+├─ InterruptedStreamError              a stream broke after its first content   .partial
+└─ AllModelsFailedError                every model of the chain failed, each for its own reason
 """
 
 from __future__ import annotations

@@ -82,7 +82,5 @@ def checked_fallbacks(fallbacks: object) -> tuple[str, ...]:
 def checked_max_retries(max_retries: object) -> int:
     """Return max_retries, or say what is wrong with it."""
     if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        raise ConfigurationError(
-            f"max_retries is a whole number of further rounds, 0 or more, not {max_retries!r}."
-        )
+        raise ConfigurationError(f"max_retries is a whole number of further rounds, 0 or more, not {max_retries!r}.")
     return max_retries

@@ -128,7 +128,7 @@ class Settings:
 
 
 def resolve_settings(
-    api_key: str | None = None, base_url: str | None = None, timeout: float | None | Unset = UNSET
+    api_key: str | None = None, base_url: str | None = None, timeout: float | Unset | None = UNSET
 ) -> Settings:
     """Settle who we talk to: arguments before `AISA_API_KEY` and `AISA_BASE_URL`; empty means missing.
 

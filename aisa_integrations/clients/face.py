@@ -57,7 +57,7 @@ def resolve_face(
     api_key: str | None,
     *,
     base_url: str | None,
-    timeout: float | None | Unset,
+    timeout: float | Unset | None,
     max_retries: int | None,
     fallbacks: Iterable[str] | None,
     policy: Policy | None,

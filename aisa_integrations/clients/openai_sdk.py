@@ -159,7 +159,7 @@ def openai_client(
     api_key: str | None = None,
     *,
     base_url: str | None = None,
-    timeout: float | None | Unset | httpx2.Timeout = UNSET,
+    timeout: float | Unset | httpx2.Timeout | None = UNSET,
     max_retries: int | None = None,
     fallbacks: Iterable[str] | None = None,
     policy: Policy | None = None,
@@ -196,14 +196,17 @@ def openai_client(
         policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
     )  # fmt: skip
     refuse(vendor, _AROUND_US)
-    return AisaOpenAI(**_arguments(face, vendor), http_client=wrap_sync(http_client, face) if http_client is not None else _sync_http(face))
+    return AisaOpenAI(
+        **_arguments(face, vendor),
+        http_client=wrap_sync(http_client, face) if http_client is not None else _sync_http(face),
+    )
 
 
 def async_openai_client(
     api_key: str | None = None,
     *,
     base_url: str | None = None,
-    timeout: float | None | Unset | httpx2.Timeout = UNSET,
+    timeout: float | Unset | httpx2.Timeout | None = UNSET,
     max_retries: int | None = None,
     fallbacks: Iterable[str] | None = None,
     policy: Policy | None = None,

@@ -39,7 +39,9 @@ def wrap_sync(client: object, face: Face) -> httpx2.Client:
     """Return a client of ours that sends through a user's, with that client's headers, cookies, params and hooks."""
     if not isinstance(client, httpx2.Client):
         raise TypeError(_way_out(client, "httpx2.Client"))
-    return httpx2.Client(transport=AisaTransport(face.settings, face.policy, _SyncNetwork(client)), **_taken_over(client))
+    return httpx2.Client(
+        transport=AisaTransport(face.settings, face.policy, _SyncNetwork(client)), **_taken_over(client)
+    )
 
 
 def wrap_async(client: object, face: Face) -> httpx2.AsyncClient:

@@ -14,7 +14,6 @@ from ..policy import Policy
 from ..settings import Settings
 from .core import Core, raised, shaped, strip_frames
 from .effects import (
-    CLOSED,
     ENDED,
     Answer,
     Event,

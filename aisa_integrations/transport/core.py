@@ -62,9 +62,7 @@ class Core:
             for spend in audience:
                 spend.record(ended)
 
-        return exchange(
-            call, Surroundings(time.monotonic, time.time, random.random, record, self._without_usage)
-        )
+        return exchange(call, Surroundings(time.monotonic, time.time, random.random, record, self._without_usage))
 
     def build(self, effect: Send, request: httpx2.Request, options: CallOptions) -> httpx2.Request:
         """Return the HTTP request of one attempt."""
@@ -78,8 +76,12 @@ class Core:
         status = "no reply" if event.status is None else f"status {event.status}"
         pause = f" in {event.waited:.2g} s" if event.waited else ""
         logger.warning(
-            "%s failed (%s, %s); asking %s%s", event.model or "the gateway", event.cause, status,
-            event.next_model or "again", pause,
+            "%s failed (%s, %s); asking %s%s",
+            event.model or "the gateway",
+            event.cause,
+            status,
+            event.next_model or "again",
+            pause,
         )
         if policy.on_event is None:
             return

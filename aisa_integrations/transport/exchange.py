@@ -37,7 +37,7 @@ from .effects import (
 )
 from .failures import error_body, error_event, header_line, suggestions
 from .metering import read_usage
-from .plan import GIVE_UP, Ask, GiveUp, Plan
+from .plan import Ask, GiveUp, Plan
 from .readers import StreamReader, reader_for
 from .request import Call, Wire, write
 from .sse import looks_like_events
@@ -80,7 +80,18 @@ def exchange(call: Call, world: Surroundings) -> Steps:
 class _Run:
     """The state of one logical call."""
 
-    __slots__ = ("_asking", "_attempts", "_attempt_began", "_began", "_call", "_failure", "_plan", "_recorded", "_verdicts", "_world")
+    __slots__ = (
+        "_asking",
+        "_attempt_began",
+        "_attempts",
+        "_began",
+        "_call",
+        "_failure",
+        "_plan",
+        "_recorded",
+        "_verdicts",
+        "_world",
+    )
 
     def __init__(self, call: Call, world: Surroundings) -> None:
         self._call = call
@@ -131,7 +142,9 @@ class _Run:
     def abandon(self) -> None:
         """Record a call that its caller left before a reply: what was under way may have been billed."""
         if not self._recorded:
-            self._attempts.append(self._attempt_record(Wire(self._call, self._asking, "", None), None, "cancelled", None))
+            self._attempts.append(
+                self._attempt_record(Wire(self._call, self._asking, "", None), None, "cancelled", None)
+            )
             self._record(None, NO_USAGE, error="cancelled")
 
     def _attempt(self, wire: Wire, ask_usage: bool) -> Generator[Effect, Happening, Verdict | None]:
@@ -292,7 +305,9 @@ class _Run:
     def _give_up(self) -> Effect:
         """Say in one word why the whole call failed: as if alone for one model or one shared cause."""
         last = self._verdicts[-1]
-        last_by_model = {self._plan.asked_as(a.model): v.cause for a, v in zip(self._attempts, self._verdicts, strict=True)}
+        last_by_model = {
+            self._plan.asked_as(a.model): v.cause for a, v in zip(self._attempts, self._verdicts, strict=True)
+        }
         if last.rule.action is not Action.RAISE and len(set(last_by_model.values())) > 1:
             words = f"All {len(last_by_model)} models failed:"
             return self._refuse(Verdict(Cause.ALL_MODELS_FAILED, 502, words, "all_models_failed"))

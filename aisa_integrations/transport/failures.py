@@ -89,7 +89,11 @@ def header_line(attempt: Attempt) -> str:
 
 
 def error_object(
-    surface_is_gemini: bool, verdict: Verdict, model: str | None, attempts: Sequence[Attempt], partial: str | None = None
+    surface_is_gemini: bool,
+    verdict: Verdict,
+    model: str | None,
+    attempts: Sequence[Attempt],
+    partial: str | None = None,
 ) -> dict[str, Any]:
     """Return the error in the shape of the surface, with the gateway's own unknown fields kept."""
     message = explain(verdict, model, attempts)

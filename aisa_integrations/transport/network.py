@@ -83,6 +83,11 @@ class SyncPool:
         if transport is not None:
             transport.close()
 
+    def __del__(self) -> None:
+        # A client that is dropped without close() leaves no socket behind.
+        if getattr(self, "_transport", None) is not None:
+            self.close()
+
     def _renew_after_fork(self) -> None:
         if self._transport is not None:
             _orphans.append(self._transport)
@@ -103,7 +108,6 @@ class AsyncPool:
     def __init__(self, options: NetworkOptions, origin: Origin) -> None:
         self._arguments = options.arguments(origin)
         self._by_loop: dict[int, _LoopPool] = {}
-        self._ssl_context: Any = None
         renew_after_fork(self)
 
     async def current(self, url: httpx2.URL) -> httpx2.AsyncBaseTransport:
@@ -117,18 +121,11 @@ class AsyncPool:
             if known is None or known.is_closed():
                 self._by_loop.pop(key, None)
         transport = httpx2.AsyncHTTPTransport(**self._arguments)
-        keeper = self._keep(id(loop), transport)
+        keeper = _keep(self._by_loop, id(loop), transport)
         self._by_loop[id(loop)] = _LoopPool(weakref.ref(loop), transport, keeper)
         # `asyncio.run` closes a loop's async generators at its end, and this one closes the pool.
         await keeper.asend(None)
         return transport
-
-    async def _keep(self, key: int, transport: httpx2.AsyncHTTPTransport) -> AsyncGenerator[None, None]:
-        try:
-            yield
-        finally:
-            self._by_loop.pop(key, None)
-            await transport.aclose()
 
     async def aclose(self) -> None:
         """Close the running loop's connections; a later call opens new ones."""
@@ -139,6 +136,16 @@ class AsyncPool:
     def _renew_after_fork(self) -> None:
         _orphans.extend(self._by_loop.values())
         self._by_loop = {}
+
+
+async def _keep(
+    by_loop: dict[int, _LoopPool], key: int, transport: httpx2.AsyncHTTPTransport
+) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        by_loop.pop(key, None)
+        await transport.aclose()
 
 
 class Sync(Protocol):

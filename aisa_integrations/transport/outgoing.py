@@ -31,9 +31,7 @@ def check_origin(url: httpx2.URL, origin: Origin) -> None:
     )
 
 
-def outgoing(
-    wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float, shrink_read: bool
-) -> httpx2.Request:
+def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float, shrink_read: bool) -> httpx2.Request:
     """Return the HTTP request of one attempt. The caller's own request is left as it is: SDKs show it in errors.
 
     Args:

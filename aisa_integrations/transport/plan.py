@@ -115,13 +115,9 @@ class Plan:
         self._rounds_left -= 1
         backoff = min(self._backoff, LONGEST_BACKOFF) * (0.75 + 0.5 * self._jitter())
         self._backoff *= 2
-        self._ready = {
-            model: now + (backoff if said is None else said) for model, said in self._again.items()
-        }
+        self._ready = {model: now + (backoff if said is None else said) for model, said in self._again.items()}
         self._again = {}
-        self._queue = sorted(
-            self._ready, key=lambda model: (self._ready[model], model != first, self._order[model])
-        )
+        self._queue = sorted(self._ready, key=lambda model: (self._ready[model], model != first, self._order[model]))
         candidate = self._queue.pop(0)
         pause = max(0.0, self._ready[candidate] - now)
         # The soonest is too late: then all of them are.

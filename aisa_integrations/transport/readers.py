@@ -12,7 +12,15 @@ from .sse import EventDecoder
 from .surfaces import Surface
 
 _DONE: Final = b"[DONE]"
-_CONTENT_FIELDS: Final = ("content", "reasoning_content", "reasoning", "refusal", "audio", "tool_calls", "function_call")
+_CONTENT_FIELDS: Final = (
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "audio",
+    "tool_calls",
+    "function_call",
+)
 
 
 class StreamReader(ABC):

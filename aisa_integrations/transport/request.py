@@ -121,7 +121,7 @@ def read_call(
         timeouts=timeouts,
         policy=policy,
     )
-    if not content or place.surface is Surface.OTHER and not place.metered:
+    if not content or (place.surface is Surface.OTHER and not place.metered):
         return _with_chain(call, None)
     try:
         body = jiter.from_json(content)

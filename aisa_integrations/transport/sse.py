@@ -26,7 +26,9 @@ class EventDecoder:
             self._seen_return = True
             # A piece may end between CR and LF: the CR waits for what follows.
             held = text.endswith(b"\r")
-            text = (text[:-1] if held else text).replace(b"\r\n", b"\n").replace(b"\r", b"\n") + (b"\r" if held else b"")
+            text = (text[:-1] if held else text).replace(b"\r\n", b"\n").replace(b"\r", b"\n") + (
+                b"\r" if held else b""
+            )
         whole, separator, rest = text.rpartition(b"\n\n")
         if not separator:
             self._pending = text

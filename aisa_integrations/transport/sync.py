@@ -248,9 +248,7 @@ class AisaTransport(httpx2.BaseTransport):
             steps.close()
             raise strip_frames(error)  # noqa: B904 - the very exception goes on, without the frames below us
 
-    def _send(
-        self, effect: Send, request: httpx2.Request, options: CallOptions
-    ) -> tuple[SyncReply | None, Happening]:
+    def _send(self, effect: Send, request: httpx2.Request, options: CallOptions) -> tuple[SyncReply | None, Happening]:
         built = self.core.build(effect, request, options)
         try:
             # Looked up at call time: cassettes patch the class.

@@ -58,7 +58,9 @@ _CAUSE_BY_STATUS: Final = {
     429: Cause.RATE_LIMIT,
 }
 _NO_MODEL: Final = re.compile(r"no available channels?|model_not_found|no such model|unknown model", re.I)
-_MODEL_MISSING: Final = re.compile(r"\bmodels?\b.*\b(not (found|available|exist\w*|supported)|does not exist)", re.I | re.S)
+_MODEL_MISSING: Final = re.compile(
+    r"\bmodels?\b.*\b(not (found|available|exist\w*|supported)|does not exist)", re.I | re.S
+)
 _WINDOW: Final = re.compile(
     r"context (length|window)|maximum context|prompt is too long|input is too long|too many (input )?tokens"
     r"|token count .*exceeds|exceeds the (maximum|max) (number of )?(input )?tokens",
@@ -114,7 +116,9 @@ def judge(surface: Surface, head: Head, body: bytes, parsed: Any, *, now: float)
     """
     if 300 <= head.status < 400:
         target = head.headers.get("location", "elsewhere")
-        return _verdict(Cause.REDIRECT, head, f"the gateway redirects to {target}, which is not followed: the key stays")
+        return _verdict(
+            Cause.REDIRECT, head, f"the gateway redirects to {target}, which is not followed: the key stays"
+        )
     error = _error_of(parsed)
     if head.status >= 400:
         return judge_error(head, error if error is not None else _plain_words(head, body, parsed), now=now)
@@ -127,15 +131,21 @@ def judge(surface: Surface, head: Head, body: bytes, parsed: Any, *, now: float)
     if not _has_answer(surface, parsed):
         return _verdict(Cause.NO_ANSWER, head, "the reply holds no answer")
     if surface is Surface.CHAT and any(choice.get("finish_reason") == "error" for choice in parsed["choices"]):
-        return _verdict(Cause.SERVER_ERROR, head, "the model ended with finish_reason 'error'", code="finish_reason_error")
+        return _verdict(
+            Cause.SERVER_ERROR, head, "the model ended with finish_reason 'error'", code="finish_reason_error"
+        )
     return None
 
 
 def judge_error(head: Head, error: Any, *, now: float) -> Verdict:
     """Judge an error the gateway put in words: an object in any of its forms, or a string."""
     fields = error if isinstance(error, Mapping) else {}
-    message = str(fields.get("message") or (error if isinstance(error, str) else "") or fields.get("type") or "").strip()
-    code = next((str(fields[key]) for key in ("code", "type") if isinstance(fields.get(key), str) and fields[key]), None)
+    message = str(
+        fields.get("message") or (error if isinstance(error, str) else "") or fields.get("type") or ""
+    ).strip()
+    code = next(
+        (str(fields[key]) for key in ("code", "type") if isinstance(fields.get(key), str) and fields[key]), None
+    )
     status, cause = _classify(head, fields, code, message)
     if cause is Cause.RATE_LIMIT and _key_is_spent(head.headers):
         cause = Cause.KEY_RATE_LIMIT
@@ -155,7 +165,7 @@ def judge_error(head: Head, error: Any, *, now: float) -> Verdict:
 def _classify(head: Head, fields: Mapping[str, Any], code: str | None, message: str) -> tuple[int, Cause]:
     status = head.status if head.status >= 400 else _status_inside(fields)
     known = _CAUSE_BY_CODE.get((code or "").lower()) or _CAUSE_BY_CODE.get(str(fields.get("status", "")).lower())
-    if known is not None and known[1] is Cause.MODEL_NOT_FOUND or _NO_MODEL.search(message):
+    if (known is not None and known[1] is Cause.MODEL_NOT_FOUND) or _NO_MODEL.search(message):
         # Seen as 404, as 500 model_not_found and as 503 "No available channels": one and the same thing.
         return 404, Cause.MODEL_NOT_FOUND
     if status in (400, 413, 422) or (status is None and known is not None and known[0] in (400, 422)):
@@ -224,7 +234,7 @@ def _has_answer(surface: Surface, parsed: Any) -> bool:
         return isinstance(choices, list) and bool(choices) and all(isinstance(choice, dict) for choice in choices)
     if surface is Surface.GEMINI:
         feedback = parsed.get("promptFeedback")
-        return bool(parsed.get("candidates")) or isinstance(feedback, dict) and bool(feedback.get("blockReason"))
+        return bool(parsed.get("candidates")) or (isinstance(feedback, dict) and bool(feedback.get("blockReason")))
     if surface is Surface.RESPONSES:
         # A failed response of /v1/responses is a reply of its own, with its error inside.
         return isinstance(parsed.get("output"), list) or parsed.get("status") in ("failed", "incomplete", "queued")
@@ -242,7 +252,11 @@ def _not_json(body: bytes) -> str:
 
 def _verdict(cause: Cause, head: Head, message: str, code: str | None = None) -> Verdict:
     return Verdict(
-        cause, RULES[cause].status, message, code or cause.value, seen=head.status,
+        cause,
+        RULES[cause].status,
+        message,
+        code or cause.value,
+        seen=head.status,
         request_id=head.headers.get("x-request-id"),
     )
 

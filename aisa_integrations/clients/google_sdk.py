@@ -1,0 +1,194 @@
+"""`genai_client`: the vendor's own `google.genai.Client` on our transport.
+
+What is touched of google-genai's private side is here, each with the reason; `tests/clients/test_genai_privates.py` pins it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import httpx2
+
+from ..errors import ConfigurationError
+from ..policy import Policy
+from ..settings import UNSET, Unset, resolve_timeouts
+from ..transport import AisaTransport, AsyncAisaTransport
+from .face import PLACEHOLDER, Face, refuse, resolve_face
+
+try:
+    from google import genai
+    from google.genai import client as genai_module
+    from google.genai import types
+except ImportError as error:  # pragma: no cover - the hint itself is tested in a bare environment
+    raise ImportError('genai_client needs google-genai: pip install "aisa-integrations[google]"') from error
+
+_AROUND_US: Final = {
+    "vertexai": "the gateway speaks Gemini's own API, not Vertex.",
+    "enterprise": "the gateway speaks Gemini's own API, not Vertex.",
+    "credentials": "the gateway takes an API key alone.",
+    "project": "it belongs to Vertex.",
+    "location": "it belongs to Vertex.",
+}
+_OPTIONS_AROUND_US: Final = {
+    "base_url": "pass base_url=… to genai_client.",
+    "api_version": "the gateway's path is /v1.",
+    "base_url_resource_scope": "it belongs to Vertex.",
+    "timeout": "pass timeout=… (seconds) to genai_client.",
+    "retry_options": "pass max_retries=… to genai_client: one layer alone retries.",
+    "client_args": "pass limits=, proxy=, verify= or event_hooks= to genai_client.",
+    "async_client_args": "pass limits=, proxy=, verify= or event_hooks= to genai_client.",
+    "httpx_client": "pass limits=, proxy=, verify= or event_hooks= to genai_client.",
+    "httpx_async_client": "pass limits=, proxy=, verify= or event_hooks= to genai_client.",
+    "aiohttp_client": "aiohttp would go around the key guard, the budget and the meter.",
+}
+# These read GOOGLE_GENAI_API_KEY, GOOGLE_GENAI_ACCESS_TOKEN and GOOGLE_GENAI_DEFAULT_HEADERS, and the gateway serves
+# none of them.
+_NOT_SERVED: Final = (
+    "interactions", "webhooks", "agents", "triggers", "environments", "credentials", "voices", "decisions",
+)  # fmt: skip
+
+
+def _refusing(feature: str, reason: str) -> property:
+    def refuse_it(self: Any) -> Any:
+        raise ConfigurationError(f"{feature} is refused: {reason}")
+
+    return property(refuse_it, doc=f"Refuse `{feature}`: {reason}")
+
+
+def _without_what_is_not_served(cls: type) -> type:
+    for feature in _NOT_SERVED:
+        if hasattr(cls, feature):
+            setattr(cls, feature, _refusing(feature, "the gateway does not serve it, and it reads Google's own keys."))
+    return cls
+
+
+class _SyncHttp(httpx2.Client):
+    """The HTTP client below; google-genai says "no timeout" where its caller said nothing."""
+
+    def build_request(self, *args: Any, timeout: Any = None, **kwargs: Any) -> httpx2.Request:
+        return super().build_request(*args, timeout=self.timeout if timeout is None else timeout, **kwargs)
+
+
+class _AsyncHttp(httpx2.AsyncClient):
+    """The async HTTP client below."""
+
+    def build_request(self, *args: Any, timeout: Any = None, **kwargs: Any) -> httpx2.Request:
+        return super().build_request(*args, timeout=self.timeout if timeout is None else timeout, **kwargs)
+
+
+@_without_what_is_not_served
+class _AsyncSide(genai_module.AsyncClient):
+    live = _refusing("live", "a websocket would bypass the key guard, the budget and the meter.")
+
+    def __init__(self, api_client: Any, http: httpx2.AsyncClient) -> None:
+        super().__init__(api_client)
+        self._http = http
+
+    async def aclose(self) -> None:
+        """Close the async side: the SDK leaves a client that it was given open."""
+        await super().aclose()
+        await self._http.aclose()
+
+
+@_without_what_is_not_served
+class AisaGenaiClient(genai.Client):
+    """A `google.genai.Client` whose requests go to the gateway under a policy."""
+
+    def __init__(self, face: Face, options: Mapping[str, Any], vendor: Mapping[str, Any]) -> None:
+        self._made_with = (face, dict(options), dict(vendor))
+        self._http = _SyncHttp(
+            transport=AisaTransport(face.settings, face.policy, face.network),
+            timeout=face.timeout,
+            event_hooks=face.event_hooks,
+        )
+        async_http = _AsyncHttp(
+            transport=AsyncAisaTransport(face.settings, face.policy, face.network),
+            timeout=face.timeout,
+            event_hooks=face.event_hooks,
+        )
+        super().__init__(
+            # Said outright, for GOOGLE_GENAI_USE_VERTEXAI changes the path of every request.
+            vertexai=False,
+            api_key=PLACEHOLDER,
+            http_options=types.HttpOptions(
+                **options,
+                base_url=str(face.settings.origin),
+                api_version="v1",
+                httpx_client=self._http,
+                # Always set: where aiohttp happens to be installed, the SDK's async side would go around us.
+                httpx_async_client=async_http,
+            ),
+            **{"debug_config": _no_replay(), **vendor},
+        )
+        self._aio = _AsyncSide(self._api_client, async_http)
+
+    def close(self) -> None:
+        """Close the sync side: the SDK leaves a client that it was given open."""
+        super().close()
+        self._http.close()
+
+    def __del__(self) -> None:
+        # The SDK's closes here, and so breaks `genai_client().models.generate_content(…)`; our pool closes itself.
+        pass
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), self._made_with)
+
+
+def _no_replay() -> Any:
+    # GOOGLE_GENAI_CLIENT_MODE=replay in the environment ends in a TypeError at the first use.
+    return genai_module.DebugConfig(client_mode=None, replays_directory=None, replay_id=None)
+
+
+def genai_client(
+    api_key: str | None = None,
+    *,
+    base_url: str | None = None,
+    timeout: float | Unset | None = UNSET,
+    max_retries: int | None = None,
+    fallbacks: Iterable[str] | None = None,
+    policy: Policy | None = None,
+    limits: httpx2.Limits | None = None,
+    proxy: Any = None,
+    verify: Any = True,
+    event_hooks: Mapping[str, list[Any]] | None = None,
+    http_options: Any = None,
+    **vendor: Any,
+) -> genai.Client:
+    """Make a `google.genai.Client` that talks to the gateway, with its async side (`.aio`) and a Bearer alone.
+
+    Args:
+        api_key: the gateway's key; else `AISA_API_KEY`.
+        base_url: the gateway's origin; else `AISA_BASE_URL`, else the live gateway.
+        timeout: seconds of an attempt (default: connect 10, read 120); None is no limit.
+        max_retries: further rounds over the chain of models (default 2); 0 still fails over.
+        fallbacks: ids of models that speak Gemini, asked in turn when the one that was named fails.
+        policy: the rest of what to do about failures; an argument above beats the same field here.
+        limits: of the connection pool, `httpx2.Limits`.
+        proxy: a proxy URL; else the environment's.
+        verify: TLS verification, as httpx2 takes it.
+        event_hooks: httpx2's hooks on requests and responses, for the sync side.
+        http_options: the SDK's own, such as `headers` or `extra_body`.
+        vendor: anything else goes to `google.genai.Client`.
+
+    Raises:
+        MissingKeyError: no key was given or found.
+        ConfigurationError: an argument that cannot work, or would go around the key guard.
+    """
+    face = resolve_face(
+        api_key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
+        policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
+    )  # fmt: skip
+    refuse(vendor, _AROUND_US)
+    options = dict(http_options) if isinstance(http_options, Mapping) else _given(http_options)
+    refuse(options, _OPTIONS_AROUND_US)
+    return AisaGenaiClient(face, options, vendor)
+
+
+def _given(http_options: Any) -> dict[str, Any]:
+    if http_options is None:
+        return {}
+    if not isinstance(http_options, types.HttpOptions):
+        raise ConfigurationError(f"http_options is a types.HttpOptions or a dict, not {type(http_options).__name__}.")
+    return {name: getattr(http_options, name) for name in http_options.model_fields_set}

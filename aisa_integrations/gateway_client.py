@@ -1,0 +1,442 @@
+"""`GatewayClient` and `AsyncGatewayClient`: dict in, dict out, on the transport alone; no vendor's SDK is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import httpx2
+
+from .errors import (
+    AisaError,
+    AllModelsFailedError,
+    AuthenticationError,
+    BadRequestError,
+    BudgetExceededError,
+    ConfigurationError,
+    ConnectionFailedError,
+    ContentPolicyError,
+    ContextWindowError,
+    GatewayError,
+    InsufficientCreditsError,
+    InterruptedStreamError,
+    ModelNotFoundError,
+    QuotaExceededError,
+    RateLimitError,
+    RequestTimeoutError,
+)
+from .policy import Policy
+from .settings import UNSET, Settings, Unset, resolve_settings
+from .transport.asynchronous import AsyncAisaTransport, AsyncFlow
+from .transport.causes import Cause
+from .transport.effects import Answer, Event, Fail, HandOver, PassOn
+from .transport.failures import explain
+from .transport.flow import Flow
+from .transport.network import NetworkOptions
+from .transport.request import Call, CallOptions, read_call, read_chat
+from .transport.surfaces import locate
+from .transport.sync import AisaTransport, SyncFlow
+from .transport.verdict import Verdict
+from .usage import Exchange
+
+_ERRORS: Final[dict[Cause, type[AisaError]]] = {
+    Cause.AUTH: AuthenticationError,
+    Cause.NOT_ALLOWED: AuthenticationError,
+    Cause.QUOTA: QuotaExceededError,
+    Cause.CREDITS: InsufficientCreditsError,
+    Cause.MODEL_NOT_FOUND: ModelNotFoundError,
+    Cause.NOT_FOUND: ModelNotFoundError,
+    Cause.KEY_RATE_LIMIT: RateLimitError,
+    Cause.RATE_LIMIT: RateLimitError,
+    Cause.TIMEOUT: RequestTimeoutError,
+    Cause.CONNECT: ConnectionFailedError,
+    Cause.CONNECTION_LOST: ConnectionFailedError,
+    Cause.CONTEXT_WINDOW: ContextWindowError,
+    Cause.PARAMETER: BadRequestError,
+    Cause.BAD_REQUEST: BadRequestError,
+    Cause.CONTENT_POLICY: ContentPolicyError,
+    Cause.INTERRUPTED: InterruptedStreamError,
+    Cause.ALL_MODELS_FAILED: AllModelsFailedError,
+}
+
+
+class Reply(dict[str, Any]):
+    """A reply of the gateway as a plain dict, with the record of its call beside it.
+
+    Attributes:
+        exchange: who served it, every attempt, tokens and cost; not part of the dict.
+    """
+
+    __slots__ = ("exchange",)
+
+    def __init__(self, reply: Mapping[str, Any], exchange: Exchange | None = None) -> None:
+        super().__init__(reply)
+        self.exchange = exchange
+
+
+class _Face:
+    """What the sync and the async client share: settings, policy, calls and errors."""
+
+    def __init__(
+        self,
+        api_key: str | None,
+        base_url: str | None,
+        timeout: float | Unset | None,
+        max_retries: int | None,
+        fallbacks: Iterable[str] | None,
+        policy: Policy | None,
+        network: NetworkOptions | None,
+    ) -> None:
+        if policy is not None and not isinstance(policy, Policy):
+            raise ConfigurationError(f"policy is a Policy, not {type(policy).__name__}.")
+        self._settings = resolve_settings(api_key, base_url, timeout)
+        self._policy = (policy or Policy()).merged(fallbacks=fallbacks, max_retries=max_retries)
+        self._network = network or NetworkOptions()
+        host = str(self._settings.origin).partition("://")[2]
+        self._headers = httpx2.Headers(
+            {"host": host, "accept": "*/*", "content-type": "application/json", "user-agent": "aisa-integrations"}
+        )
+        self._url = httpx2.URL(f"{self._settings.origin}/v1/chat/completions")
+
+    def _chat_call(self, body: Mapping[str, Any], *, stream: bool) -> tuple[Call, httpx2.Request]:
+        if not isinstance(body, Mapping):
+            raise ConfigurationError(f"body is a dict such as {{'model': …, 'messages': […]}}, not {body!r}.")
+        asked = {key: value for key, value in body.items() if key != "stream"}
+        if stream:
+            asked["stream"] = True
+        try:
+            call = read_chat(
+                asked, headers=self._headers, timeouts=self._settings.timeouts.as_extension(), policy=self._policy
+            )
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"body can't be written as JSON: {error}") from None
+        return call, httpx2.Request("POST", self._url, headers=self._headers, stream=_EMPTY)
+
+    def _get_call(self, path: str) -> tuple[Call, httpx2.Request]:
+        call = read_call(
+            locate("GET", path), method="GET", query=b"", headers=self._headers, content=b"",
+            timeouts=self._settings.timeouts.as_extension(), policy=self._policy,
+        )  # fmt: skip
+        return call, httpx2.Request("GET", self._url.copy_with(path=path), headers=self._headers, stream=_EMPTY)
+
+    @property
+    def exchange_settings(self) -> Settings:
+        """Return whom this client talks to."""
+        return self._settings
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self._settings, self._policy, self._network)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuilt, (type(self), *self._arguments()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._settings.origin})"
+
+
+_EMPTY: Final = httpx2.ByteStream(b"")
+_OPTIONS: Final = CallOptions()
+
+
+class GatewayClient(_Face):
+    """Talk to the gateway with plain dicts: `client.chat({"model": …, "messages": […]})["choices"]`.
+
+    Args:
+        api_key: the gateway's key; else `AISA_API_KEY`.
+        base_url: the gateway's origin, with or without `/v1`; else `AISA_BASE_URL`, else the live gateway.
+        timeout: seconds of an attempt (default: connect 10, read 120); None is no limit.
+        max_retries: further rounds over the chain of models (default 2); 0 still fails over.
+        fallbacks: model ids asked in turn when the one that was named fails.
+        policy: the rest of what to do about failures; an argument above beats the same field here.
+        network: how connections are made.
+
+    Raises:
+        MissingKeyError: no key was given or found.
+        ConfigurationError: an argument that cannot work.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | None = None,
+        fallbacks: Iterable[str] | None = None,
+        policy: Policy | None = None,
+        network: NetworkOptions | None = None,
+    ) -> None:
+        super().__init__(api_key, base_url, timeout, max_retries, fallbacks, policy, network)
+        self._transport = AisaTransport(*self._arguments())
+
+    def chat(self, body: Mapping[str, Any]) -> Reply:
+        """Ask for a chat completion and return it whole.
+
+        Args:
+            body: what `/v1/chat/completions` takes; `models` may name fallbacks for this call.
+
+        Raises:
+            AisaError: one of the tree in `errors.py`.
+        """
+        return _reply(self._run(*self._chat_call(body, stream=False)))
+
+    def stream(self, body: Mapping[str, Any]) -> GatewayStream:
+        """Ask for a chat completion and return its events as they come; `stream` is set for you.
+
+        Raises:
+            AisaError: at once, or for a break after the first content an `InterruptedStreamError` while iterating.
+        """
+        call, request = self._chat_call(body, stream=True)
+        transport = self._transport
+        steps = transport.core.begin(call)
+        effect, reply = transport.run(steps, call, request, _OPTIONS)
+        if not isinstance(effect, HandOver) or reply is None:
+            raise error_of(effect, call)
+        return GatewayStream(SyncFlow(effect, reply, steps, transport._abandoned), call)
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the models that the gateway serves now."""
+        return _listed(self._run(*self._get_call("/v1/models")))
+
+    def balance(self) -> Reply:
+        """Return the wallet as the gateway tells it, in millionths of a dollar."""
+        return _reply(self._run(*self._get_call("/v1/credits/balance")))
+
+    def _run(self, call: Call, request: httpx2.Request) -> Answer:
+        steps = self._transport.core.begin(call)
+        effect, reply = self._transport.run(steps, call, request, _OPTIONS)
+        if reply is not None and isinstance(effect, PassOn):
+            reply.close()
+        return _answered(effect, call)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+    def __enter__(self) -> GatewayClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class AsyncGatewayClient(_Face):
+    """Talk to the gateway with plain dicts from asyncio, on any number of event loops; see `GatewayClient`."""
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | Unset | None = UNSET,
+        max_retries: int | None = None,
+        fallbacks: Iterable[str] | None = None,
+        policy: Policy | None = None,
+        network: NetworkOptions | None = None,
+    ) -> None:
+        super().__init__(api_key, base_url, timeout, max_retries, fallbacks, policy, network)
+        self._transport = AsyncAisaTransport(*self._arguments())
+
+    async def chat(self, body: Mapping[str, Any]) -> Reply:
+        """Ask for a chat completion and return it whole; see `GatewayClient.chat`."""
+        return _reply(await self._run(*self._chat_call(body, stream=False)))
+
+    def stream(self, body: Mapping[str, Any]) -> AsyncGatewayStream:
+        """Ask for a chat completion and give its events as they come: `async for event in client.stream(body)`."""
+        return AsyncGatewayStream(self._transport, *self._chat_call(body, stream=True))
+
+    async def models(self) -> list[dict[str, Any]]:
+        """Return the models that the gateway serves now."""
+        return _listed(await self._run(*self._get_call("/v1/models")))
+
+    async def balance(self) -> Reply:
+        """Return the wallet as the gateway tells it, in millionths of a dollar."""
+        return _reply(await self._run(*self._get_call("/v1/credits/balance")))
+
+    async def _run(self, call: Call, request: httpx2.Request) -> Answer:
+        steps = self._transport.core.begin(call)
+        effect, reply = await self._transport.run(steps, call, request, _OPTIONS)
+        if reply is not None and isinstance(effect, PassOn):
+            await reply.aclose()
+        return _answered(effect, call)
+
+    async def close(self) -> None:
+        """Close the running loop's connections."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> AsyncGatewayClient:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+
+class _Stream:
+    """What a sync and an async stream share: the events of a flow, one by one, and its break as an error."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._waiting: list[Event] = []
+
+    def _pop(self) -> dict[str, Any] | None:
+        while self._waiting:
+            event = self._waiting.pop()
+            # `[DONE]` is no dict; what the caller did not ask for is left out.
+            if isinstance(event.json, dict) and not event.hidden:
+                return event.json
+        return None
+
+    def _take(self, events: list[Event], flow: Flow) -> None:
+        if flow.verdict is not None:
+            events = events[:-1]
+        self._waiting = events[::-1]
+
+    def _check(self, flow: Flow) -> None:
+        if flow.verdict is not None and flow.exchange is not None:
+            verdict, flow.verdict = flow.verdict, None
+            raise _error(verdict, self._call.model, flow.exchange, (), flow.reader.partial)
+
+
+class GatewayStream(_Stream):
+    """The events of one stream as dicts; a context manager that closes it.
+
+    Attributes:
+        exchange: the record of the call once the stream has ended, else None.
+    """
+
+    def __init__(self, flow: SyncFlow, call: Call) -> None:
+        super().__init__(call)
+        self._flow = flow
+        self._lists = iter(flow)
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """Return the record of the call: who served it, every attempt, tokens and cost."""
+        return self._flow.flow.exchange
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        while True:
+            event = self._pop()
+            if event is not None:
+                return event
+            self._check(self._flow.flow)
+            self._take(next(self._lists), self._flow.flow)
+
+    def close(self) -> None:
+        """End the stream and the request behind it."""
+        self._waiting = []
+        self._flow.close()
+
+    def __enter__(self) -> GatewayStream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class AsyncGatewayStream(_Stream):
+    """The events of one stream as dicts, asked for at the first of them; an async context manager that closes it."""
+
+    def __init__(self, transport: AsyncAisaTransport, call: Call, request: httpx2.Request) -> None:
+        super().__init__(call)
+        self._transport = transport
+        self._request = request
+        self._flow: AsyncFlow | None = None
+        self._closed = False
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """Return the record of the call: who served it, every attempt, tokens and cost."""
+        return self._flow.flow.exchange if self._flow is not None else None
+
+    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        if self._flow is None:
+            if self._closed:
+                raise StopAsyncIteration
+            self._flow = await self._open()
+        while True:
+            event = self._pop()
+            if event is not None:
+                return event
+            self._check(self._flow.flow)
+            self._take(await self._flow.__anext__(), self._flow.flow)
+
+    async def _open(self) -> AsyncFlow:
+        self._closed = True
+        steps = self._transport.core.begin(self._call)
+        effect, reply = await self._transport.run(steps, self._call, self._request, _OPTIONS)
+        if not isinstance(effect, HandOver) or reply is None:
+            raise error_of(effect, self._call)
+        return AsyncFlow(effect, reply, steps)
+
+    async def aclose(self) -> None:
+        """End the stream and the request behind it."""
+        self._closed = True
+        self._waiting = []
+        if self._flow is not None:
+            await self._flow.aclose()
+
+    async def __aenter__(self) -> AsyncGatewayStream:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+
+def _answered(effect: Answer | HandOver | PassOn | Fail, call: Call) -> Answer:
+    if isinstance(effect, Answer) and effect.verdict is None:
+        return effect
+    raise error_of(effect, call)
+
+
+def _reply(answer: Answer) -> Reply:
+    return Reply(answer.parsed, answer.exchange)
+
+
+def _listed(answer: Answer) -> list[dict[str, Any]]:
+    data = answer.parsed.get("data") if isinstance(answer.parsed, dict) else answer.parsed
+    return [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
+
+
+def error_of(effect: Answer | HandOver | PassOn | Fail, call: Call) -> AisaError:
+    """Return the error of the tree that a failed call is."""
+    if isinstance(effect, Fail):
+        return _error(effect.verdict, call.model, effect.exchange, ())
+    if isinstance(effect, Answer) and effect.verdict is not None and effect.exchange is not None:
+        return _error(effect.verdict, call.model, effect.exchange, effect.suggestions)
+    return GatewayError("the gateway answered with something else than what was asked for", model=call.model)
+
+
+def _error(
+    verdict: Verdict, model: str | None, exchange: Exchange, suggestions: tuple[str, ...], partial: str = ""
+) -> AisaError:
+    cls = _ERRORS.get(verdict.cause, GatewayError)
+    fields: dict[str, Any] = {
+        "model": model,
+        "status": verdict.seen if verdict.seen is not None and verdict.seen >= 400 else verdict.status,
+        "code": verdict.code,
+        "request_id": verdict.request_id,
+        "attempts": exchange.attempts,
+    }
+    if issubclass(cls, ModelNotFoundError):
+        fields["suggestions"] = suggestions
+    elif issubclass(cls, RateLimitError):
+        fields["retry_after"] = verdict.retry_after
+    elif issubclass(cls, InterruptedStreamError):
+        fields["partial"] = partial
+    elif issubclass(cls, InsufficientCreditsError) and verdict.code == "budget_exceeded":
+        cls = BudgetExceededError
+    return cls(explain(verdict, model, exchange.attempts), **fields)
+
+
+def _rebuilt(cls: type[Any], settings: Settings, policy: Policy, network: NetworkOptions) -> Any:
+    client = cls(
+        settings.key.reveal(), base_url=str(settings.origin), timeout=settings.timeouts, policy=policy, network=network
+    )
+    return client
