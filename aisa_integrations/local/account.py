@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from threading import Lock
 from typing import Any
@@ -42,6 +43,7 @@ class Call:
     stream: bool
 
 
+@cache
 def catalogue_models() -> tuple[Mapping[str, Any], ...]:
     """The packaged catalogue's entries, with exact prices; empty where the package has no catalogue."""
     file = resources.files("aisa_integrations") / "models.json"

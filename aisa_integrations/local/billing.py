@@ -55,14 +55,14 @@ class Bill:
             usage["cost"], usage["credits_remaining"] = number(cost), number(left)
         return usage
 
-    def cut(self) -> None:
-        """Charge what was delivered of a stream that ends too early; nothing at all when that is nothing."""
+    def cut(self, status: int = 200) -> None:
+        """Charge what was delivered of a reply that ends too early; nothing at all when that is nothing."""
         if self.settled:
             return
         if self._delivered:
-            self.settle(None)
+            self.settle(None, status=status)
         else:
-            self.refuse(200)
+            self.refuse(status)
 
     def refuse(self, status: int) -> None:
         """Note that the call was not answered, and costs nothing."""

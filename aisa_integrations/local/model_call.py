@@ -71,7 +71,7 @@ class Desk:
             if call.fault is None or not await self._instead(call, call.fault, bill):
                 await self._good(call, chat, bill, style)
         except ClientGone:
-            bill.cut()
+            bill.cut(call.connection.status)
             raise
         except BackendError as error:
             bill.refuse(error.status)

@@ -44,8 +44,7 @@ class _Fitter:
         self._root = root
         number = _NUMBER.search(prompt)
         self._number = float(number.group()) if number else float(_DEFAULT_NUMBER)
-        name = _QUOTED.search(prompt) or _CJK.search(prompt)
-        self._name = (name.group(1) if name.re is _QUOTED else name.group()) if name else None
+        self._name = _name_in(prompt)
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
         if not isinstance(schema, Mapping):
@@ -149,6 +148,13 @@ class _Fitter:
             text = self._name if self._name and "name" in name.lower() else f"Simulated {name}"
         text = text.ljust(int(schema.get("minLength", 0)), ".")
         return text[: int(schema["maxLength"])] if "maxLength" in schema else text
+
+
+def _name_in(prompt: str) -> str | None:
+    # A quoted word may as well be a tool's name or a key; one in Chinese, Japanese or Korean is what is to be kept.
+    quoted = _QUOTED.findall(prompt)
+    own_script = [text for text in quoted if _CJK.search(text)] or sorted(_CJK.findall(prompt), key=len, reverse=True)
+    return next(iter(own_script or quoted), None)
 
 
 def _type(schema: Any) -> str:
