@@ -74,6 +74,10 @@ class Desk:
             bill.cut(call.connection.status)
             raise
         except BackendError as error:
+            if call.connection.status:  # in the middle of a stream: as it breaks for us, so for the client
+                bill.cut()
+                await call.connection.close()
+                return bill.tokens
             bill.refuse(error.status)
             raise Reply(error.status, error.body, error.content_type.encode()) from error
         return bill.tokens

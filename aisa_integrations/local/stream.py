@@ -65,6 +65,11 @@ class StreamPlayer:
         usage: Json | None = None
         mute = self._play == Twist("bare_finish_error")
         async for chunk in chunks:
+            if chunk.get("error") and not chunk.get("choices"):  # a backend's own failure is passed on
+                self._bill.cut()
+                await self._write(self._encoding.event({"error": chunk["error"]}))
+                await self._finish()
+                return
             usage = chunk.get("usage") or usage
             for choice in chunk.get("choices") or ():
                 index, delta = choice.get("index") or 0, choice.get("delta") or {}

@@ -71,7 +71,7 @@ def test_refused_calls_cost_nothing_and_are_noted(gateway: LocalGateway, chat: A
     gateway.script.fail("gpt-4o", "server_error")
     assert chat().status_code == 500
     (call,) = gateway.account.calls
-    assert (call.status, call.cost) == (500, 0)
+    assert (call.status, call.cost) == (500, Decimal(0))
 
 
 def test_an_empty_wallet_is_402_until_it_is_filled() -> None:

@@ -5,19 +5,20 @@ from typing import Any, Literal
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionUserMessageParam
 from pydantic import BaseModel
 
 from aisa_integrations.local import LocalGateway
 from tests.local.conftest import Ask
 from tests.local.events import events, said
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 18}},
     "required": ["name", "age"],
 }
-TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}
-JSON_SCHEMA = {"type": "json_schema", "json_schema": {"name": "person", "schema": SCHEMA}}
+TOOL: dict[str, Any] = {"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}
+JSON_SCHEMA: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "person", "schema": SCHEMA}}
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_usage_comes_on_an_own_chunk_when_asked_for(chat: Ask) -> None:
 
 
 def test_the_openai_sdk_reads_replies_and_streams(sdk: openai.OpenAI) -> None:
-    message = {"role": "user", "content": "hello"}
+    message: ChatCompletionUserMessageParam = {"role": "user", "content": "hello"}
     whole = sdk.chat.completions.create(model="gpt-4o", messages=[message])
     assert whole.choices[0].message.content == "Simulated reply from gpt-4o: you said hello"
     with sdk.chat.completions.stream(model="gpt-4o", messages=[message]) as stream:
@@ -165,10 +166,11 @@ def test_an_agent_loop_comes_to_an_end(http, chat: Ask) -> None:
 
 
 def test_tool_calls_stream_in_fragments_and_legacy_functions_work(sdk: openai.OpenAI, chat: Ask) -> None:
+    magic: Any = {"type": "function", "function": {**TOOL["function"], "name": "magic"}}
     with sdk.chat.completions.stream(
         model="gpt-4o",
         messages=[{"role": "user", "content": "magic_function(3)?"}],
-        tools=[{"type": "function", "function": {**TOOL["function"], "name": "magic"}}],
+        tools=[magic],
         tool_choice="required",
     ) as stream:
         (call,) = stream.get_final_completion().choices[0].message.tool_calls or []

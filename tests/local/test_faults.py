@@ -12,7 +12,7 @@ from aisa_integrations.local.fault import Answer, Break
 from tests.local.conftest import Ask, chat_body, gemini_body, gemini_path
 from tests.local.events import events
 
-FAST = {"seconds": 0.02, "every": 0.005}
+FAST: dict[str, Any] = {"seconds": 0.02, "every": 0.005}
 ENDLESS = {"comment_trickle_before_content", "comment_trickle_after_content"}
 CASES = [
     pytest.param(fault, surface, mode, id=f"{fault.name}-{surface}-{mode}")
@@ -47,7 +47,7 @@ def has_content(text: str) -> bool:
 def test_every_fault_is_what_it_says(
     gateway: LocalGateway, http: httpx2.Client, fault: Fault, surface: str, mode: str
 ) -> None:
-    when = {"when": "contents"} if surface == "gemini" and fault.when else {}
+    when: dict[str, Any] = {"when": "contents"} if surface == "gemini" and fault.when else {}
     gateway.script.fail("m", fault.name, **FAST, **when)
     http.timeout = httpx2.Timeout(0.1 if fault.name in ENDLESS else 5)
     if fault.name in ENDLESS:

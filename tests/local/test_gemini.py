@@ -1,7 +1,8 @@
 """Gemini's surface, by hand and with Google's SDK."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import Any
 
 import httpx2
 import pytest
@@ -12,14 +13,14 @@ from aisa_integrations.local import LocalGateway
 from tests.local.conftest import gemini_body, gemini_path
 from tests.local.events import events
 
-SCHEMA = {"type": "OBJECT", "properties": {"city": {"type": "STRING"}, "size": {"type": "INTEGER"}}}
+SCHEMA: Any = {"type": "OBJECT", "properties": {"city": {"type": "STRING"}, "size": {"type": "INTEGER"}}}
 
 
 class Bearer(httpx2.Auth):
     def __init__(self, key: str) -> None:
         self.key = key
 
-    def auth_flow(self, request: httpx2.Request) -> Iterator[httpx2.Request]:
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response]:
         request.headers.pop("x-goog-api-key", None)
         request.headers["authorization"] = f"Bearer {self.key}"
         yield request
@@ -39,15 +40,18 @@ def test_the_google_sdk_reads_replies_streams_and_counts(sdk: genai.Client) -> N
     assert whole.usage_metadata.total_token_count
     chunks = list(sdk.models.generate_content_stream(model="gemini-2.5-flash", contents="hello"))
     assert "".join(chunk.text or "" for chunk in chunks) == whole.text
-    assert chunks[-1].candidates[0].finish_reason == types.FinishReason.STOP
-    assert sdk.models.count_tokens(model="gemini-2.5-flash", contents="hello").total_tokens > 0
+    (candidate,) = chunks[-1].candidates or []
+    assert candidate.finish_reason == types.FinishReason.STOP
+    assert sdk.models.count_tokens(model="gemini-2.5-flash", contents="hello").total_tokens
 
 
 def test_the_google_sdk_calls_functions_and_reads_json(sdk: genai.Client) -> None:
     tool = types.Tool(function_declarations=[types.FunctionDeclaration(name="find", parameters=SCHEMA)])
     config = types.GenerateContentConfig(
         tools=[tool],
-        tool_config=types.ToolConfig(function_calling_config=types.FunctionCallingConfig(mode="ANY")),
+        tool_config=types.ToolConfig(
+            function_calling_config=types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode.ANY)
+        ),
     )
     for reply in (
         sdk.models.generate_content(model="gemini-2.5-flash", contents="7 of them", config=config),

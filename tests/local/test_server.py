@@ -15,7 +15,7 @@ import pytest
 
 from aisa_integrations.local import LocalGateway, Tier, UpstreamBackend
 from tests.local.conftest import Ask, chat_body, gemini_body, gemini_path
-from tests.local.events import said
+from tests.local.events import events, said
 
 
 def test_it_starts_and_stops_fast_and_leaves_nothing() -> None:
@@ -88,7 +88,8 @@ def test_requests_are_kept_as_they_were_on_the_wire(gateway: LocalGateway, http:
     assert second.json is None
     assert first.at <= second.at
     gateway.clear()
-    assert gateway.requests == gateway.account.calls == []
+    assert not gateway.requests
+    assert not gateway.account.calls
 
 
 def test_a_client_that_leaves_a_stream_is_noticed_and_billed_for_what_it_got(http: httpx2.Client) -> None:
@@ -168,6 +169,15 @@ def test_an_upstream_server_gets_our_prices(gateway: LocalGateway) -> None:
                 assert http.post("/v1/chat/completions", json=chat_body(stream=stream)).status_code == 429
             gateway.script.fail("small", "error_in_200", times=1)
             assert http.post("/v1/chat/completions", json=chat_body()).status_code == 502
+            gateway.script.fail("small", "body_cut", times=1)
+            assert http.post("/v1/chat/completions", json=chat_body()).status_code == 502
+            gateway.script.fail("small", "error_event_after_content", times=1)
+            broken = events(http.post("/v1/chat/completions", json=chat_body(stream=True)).text)
+            assert broken[-1]["error"]["code"] == "upstream_error"
+            gateway.script.fail("small", "cut_after_content", times=1)
+            with pytest.raises(httpx2.RemoteProtocolError):
+                http.post("/v1/chat/completions", json=chat_body(stream=True))
+            assert 0 < front.account.calls[-1].completion_tokens < 10
             gateway.stop()
             assert http.post("/v1/chat/completions", json=chat_body()).status_code == 502
 

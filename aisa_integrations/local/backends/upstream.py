@@ -56,7 +56,7 @@ class UpstreamBackend:
                 if data == "[DONE]":
                     return
                 if data:
-                    yield json.loads(data)
+                    yield _decoded(data)
 
     def _answer(self, body: Json) -> _Answer:
         if self._client is None:
@@ -67,7 +67,7 @@ class UpstreamBackend:
 
 
 class _Answer:
-    """A response that is open for as long as its block; a server that can't be reached is a 502."""
+    """A response that is open for as long as its block; a server that can't be reached, or breaks off, is a 502."""
 
     def __init__(self, client: httpx2.AsyncClient, request: httpx2.Request) -> None:
         self._client = client
@@ -78,13 +78,27 @@ class _Answer:
         try:
             self._response = await self._client.send(self._request, stream=True)
         except httpx2.TransportError as error:
-            body = {"error": {"code": "upstream_unavailable", "message": f"the upstream server: {error!r}"}}
-            raise BackendError(502, json.dumps(body).encode()) from error
+            raise _unavailable(error) from error
         return self._response
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self._response is not None:
             await self._response.aclose()
+        if isinstance(error, httpx2.TransportError):
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> BackendError:
+    body = {"error": {"code": "upstream_unavailable", "message": f"the upstream server: {error!r}"}}
+    return BackendError(502, json.dumps(body).encode())
+
+
+def _decoded(data: str) -> Json:
+    try:
+        chunk = json.loads(data)
+    except ValueError as error:
+        raise _unavailable(error) from error
+    return chunk if isinstance(chunk, dict) else {"error": chunk}
 
 
 def _status(status: int) -> int:
