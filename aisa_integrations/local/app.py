@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -62,6 +62,7 @@ class Gateway:
     require_key: bool = True
     strict_models: bool = False
     limits: Limits | None = None
+    clock: Callable[[], float] = time.time
     _label: Header = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,7 +135,7 @@ class Gateway:
         if fault is not None and await self.desk.play_without_model(connection, fault, request.path, self._headers()):
             return
         if request.path == "/v1/credits/balance":
-            raise replies.balance(self.account)
+            raise replies.balance(self.account, self.clock())
         match = _MODELS.fullmatch(request.path)
         assert match is not None
         gemini = match[1] == "v1beta"

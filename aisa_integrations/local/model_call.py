@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from .account import Account
@@ -48,6 +48,7 @@ class Desk:
         usage: UsageMode,
         latency: float,
         chunk_delay: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.backend = backend
         self._account = account
@@ -55,6 +56,7 @@ class Desk:
         self._usage = usage
         self._latency = latency
         self._chunk_delay = chunk_delay
+        self._clock = clock
         self._numbers = itertools.count(1)
 
     def count_tokens(self, call: ModelCall) -> int:
@@ -93,7 +95,7 @@ class Desk:
         about = About(
             call.model,
             f"chatcmpl-local-{next(self._numbers):06d}",
-            int(time.time()),
+            int(self._clock()),
             self.backend.fingerprint,
             style,
             bool((chat.get("stream_options") or {}).get("include_usage")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,10 +114,10 @@ def one_model(models: Mapping[str, Mapping[str, Any]], model: str, *, gemini: bo
     return Reply(200, dumps(_gemini_model(entry) if gemini else _openai_model(entry)))
 
 
-def balance(account: Account) -> Reply:
+def balance(account: Account, now: float) -> Reply:
     """`GET /v1/credits/balance`, in the shape seen in 2026-08."""
     left, used = int(account.balance * _MICROS), int(account.spent * _MICROS)
-    now = datetime.fromtimestamp(time.time(), UTC)
+    as_of = datetime.fromtimestamp(now, UTC)
     return Reply(
         200,
         dumps(
@@ -127,7 +126,7 @@ def balance(account: Account) -> Reply:
                 "account_balance_micros_usd": left,
                 "available_balance_micros_usd": left,
                 "api_key": {"unlimited": True, "remaining_micros_usd": left, "used_micros_usd": used},
-                "as_of": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "as_of": as_of.isoformat(timespec="seconds").replace("+00:00", "Z"),
             }
         ),
     )

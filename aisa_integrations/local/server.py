@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 import threading
+import time
+from collections.abc import Callable
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,7 +38,8 @@ class LocalGateway:
     `backend`: "scripted" (deterministic answers that say they are simulated), "llama" (a real, very small model) or
     an object like `UpstreamBackend(url)`. `tier` switches rate limits on. `usage` says what replies tell of their
     cost. `strict_models` refuses ids that the catalogue does not list, as the real gateway does.
-    Models that the catalogue has no price of cost `DEFAULT_PRICE`.
+    Models that the catalogue has no price of cost `DEFAULT_PRICE`. `clock` gives the UNIX seconds that replies are
+    dated by; a fixed one makes them the same every time.
 
         with LocalGateway() as gateway:
             client = openai_client(base_url=gateway.url, api_key=gateway.api_key)
@@ -55,6 +58,7 @@ class LocalGateway:
         port: int = 0,
         require_key: bool = True,
         strict_models: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         catalogue = catalogue_models()
         self.api_key = api_key
@@ -65,7 +69,7 @@ class LocalGateway:
         self._traffic = Traffic()
         self._backend = _backend(backend)
         self.app = Gateway(
-            desk=Desk(self._backend, self.account, self.script, usage, latency, chunk_delay),
+            desk=Desk(self._backend, self.account, self.script, usage, latency, chunk_delay, clock),
             account=self.account,
             script=self.script,
             traffic=self._traffic,
@@ -74,6 +78,7 @@ class LocalGateway:
             require_key=require_key,
             strict_models=strict_models,
             limits=Limits(TIERS[tier] if isinstance(tier, str) else tier) if tier else None,
+            clock=clock,
         )
         """The ASGI application, for those who bring their own server."""
         self._port = port
