@@ -18,6 +18,7 @@ import httpx2
 
 from ..forks import renew_after_fork
 from ..settings import Origin
+from .shards import ShardedTransport
 
 # The pool limits that the stock openai client has (1,000 connections, 100 kept alive).
 DEFAULT_LIMITS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
@@ -98,7 +99,7 @@ class SyncPool:
 @dataclass(slots=True)
 class _LoopPool:
     loop: weakref.ref[asyncio.AbstractEventLoop]
-    transport: httpx2.AsyncHTTPTransport
+    transport: ShardedTransport
     keeper: AsyncGenerator[None, None]
 
 
@@ -120,7 +121,7 @@ class AsyncPool:
             known = stale.loop()
             if known is None or known.is_closed():
                 self._by_loop.pop(key, None)
-        transport = httpx2.AsyncHTTPTransport(**self._arguments)
+        transport = ShardedTransport(**self._arguments)
         keeper = _keep(self._by_loop, id(loop), transport)
         self._by_loop[id(loop)] = _LoopPool(weakref.ref(loop), transport, keeper)
         # `asyncio.run` closes a loop's async generators at its end, and this one closes the pool.
@@ -139,7 +140,7 @@ class AsyncPool:
 
 
 async def _keep(
-    by_loop: dict[int, _LoopPool], key: int, transport: httpx2.AsyncHTTPTransport
+    by_loop: dict[int, _LoopPool], key: int, transport: ShardedTransport
 ) -> AsyncGenerator[None, None]:
     try:
         yield
