@@ -1,8 +1,8 @@
 """`track()`: what the calls of a block cost, over tasks and threads, billed and estimated apart.
 
 Who listens to a call is settled when it starts. A call hears the blocks of its own context. A plain worker thread
-carries no context: its call counts to the one open nest of blocks, as far down as there is one open block a level;
-where several are open it can't be known whose it is, and shows as `unattributed` on each of them.
+carries no context: its call counts to every block that all the others are open inside of. Which of the others it
+belongs to can't be known, so it counts to none of them and shows as `unattributed` on each.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import contextvars
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator
-from decimal import Decimal
+from collections.abc import Callable, Coroutine, Iterator
+from decimal import Context, Decimal
 from typing import Any, Final, ParamSpec, TypeVar
 
 from .forks import renew_after_fork
@@ -24,41 +24,99 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ZERO: Final = Decimal(0)
+_EXACT: Final = Context(prec=100)  # a caller's own decimal context must not round our sums
+
+
+class _Totals:
+    """What the calls counted so far add up to."""
+
+    __slots__ = ("billed", "by_model", "calls", "credits_remaining", "estimated", "saved", "unknown")
+
+    def __init__(self) -> None:
+        self.billed = self.estimated = self.saved = ZERO
+        self.unknown = self.calls = 0
+        self.by_model: dict[str, Spend] = {}
+        self.credits_remaining: Decimal | None = None
+
+    def add(self, exchange: Exchange) -> None:
+        usage = exchange.usage
+        if usage.cost is not None and usage.cost_kind == "estimated":
+            self.estimated = _EXACT.add(self.estimated, usage.cost)
+        elif usage.cost is not None:
+            self.billed = _EXACT.add(self.billed, usage.cost)
+        if (usage.cost is None and exchange.error is None) or any(a.cost is None for a in exchange.attempts):
+            self.unknown += 1
+        if exchange.saved is not None:
+            self.saved = _EXACT.add(self.saved, exchange.saved)
+        if usage.credits_remaining is not None:
+            self.credits_remaining = usage.credits_remaining
+        if exchange.served_by is not None:
+            if exchange.served_by not in self.by_model:
+                self.by_model[exchange.served_by] = Spend()
+            self.by_model[exchange.served_by].record(exchange)
+        self.calls += 1
 
 
 class Spend:
-    """Add up what logical calls cost. Reading it while calls are under way is safe.
-
-    Attributes:
-        billed: USD that the gateway said.
-        estimated: USD from tokens x catalogue price, where the gateway said nothing.
-        unknown: calls of which some cost is not known.
-        calls: logical calls, failed ones included.
-        by_model: the same per model that served.
-        credits_remaining: USD left in the wallet, as last said by the gateway, or None.
-        saved: USD not spent thanks to the caller's own cache.
-        unattributed: calls of plain threads that may or may not belong to this block.
-    """
+    """What logical calls cost, added up. Reading it while calls are under way is safe."""
 
     def __init__(self) -> None:
-        self.billed = ZERO
-        self.estimated = ZERO
-        self.saved = ZERO
-        self.unknown = 0
-        self.calls = 0
-        self.unattributed = 0
-        self.by_model: dict[str, Spend] = {}
-        self.credits_remaining: Decimal | None = None
+        # Every call, in the order they ended; the totals are of the first `_totals.calls` of them.
         self._exchanges: list[Exchange] = []
-        self._parent: Spend | None = None
-        self._children: list[Spend] = []
+        self._totals = _Totals()
+        self._unattributed = 0
+        self._outer: tuple[Spend, ...] = ()
+        self._thread = threading.get_ident()
         self._lock = threading.Lock()
         renew_after_fork(self)
 
     @property
     def cost(self) -> Decimal:
         """Return USD in all: billed and estimated; what `unknown` calls cost is not in it."""
-        return self.billed + self.estimated
+        totals = self._up_to_date()
+        return _EXACT.add(totals.billed, totals.estimated)
+
+    @property
+    def billed(self) -> Decimal:
+        """Return USD that the gateway said."""
+        return self._up_to_date().billed
+
+    @property
+    def estimated(self) -> Decimal:
+        """Return USD from tokens x catalogue price, where the gateway said nothing."""
+        return self._up_to_date().estimated
+
+    @property
+    def saved(self) -> Decimal:
+        """Return USD not spent thanks to the caller's own cache."""
+        return self._up_to_date().saved
+
+    @property
+    def unknown(self) -> int:
+        """Return how many calls have a cost that is not known, or not in full."""
+        return self._up_to_date().unknown
+
+    @property
+    def calls(self) -> int:
+        """Return how many logical calls there were, failed ones included."""
+        return len(self._exchanges)
+
+    @property
+    def by_model(self) -> dict[str, Spend]:
+        """Return the same per model that served."""
+        totals = self._up_to_date()
+        with self._lock:
+            return dict(totals.by_model)
+
+    @property
+    def credits_remaining(self) -> Decimal | None:
+        """Return USD left in the wallet, as last said by the gateway, or None."""
+        return self._up_to_date().credits_remaining
+
+    @property
+    def unattributed(self) -> int:
+        """Return how many calls of plain threads may or may not belong to this block."""
+        return self._unattributed
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -66,50 +124,36 @@ class Spend:
         return tuple(self._exchanges)
 
     def bind(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return the function so that its calls count to this block, whatever thread or task it runs in."""
-        chain = self._chain()
+        """Return the function so that its calls count to this block too, whatever thread or task it runs in."""
+        chain = (*self._outer, self)
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def bound_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with _listening(chain):
-                    return await function(*args, **kwargs)
+                return await _listened(chain, function(*args, **kwargs))
 
             return bound_coroutine  # type: ignore[return-value]
 
         @functools.wraps(function)
         def bound(*args: P.args, **kwargs: P.kwargs) -> R:
             with _listening(chain):
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+            # An object that is called may be async without looking so.
+            return _listened(chain, result) if inspect.iscoroutine(result) else result  # type: ignore[return-value]
 
         return bound
 
     def record(self, exchange: Exchange) -> None:
         """Add one ended call."""
+        # Without the lock: a stream that nobody closed is recorded by the garbage collector, which may run in a thread
+        # that holds it.
+        self._exchanges.append(exchange)
+
+    def _up_to_date(self) -> _Totals:
         with self._lock:
-            self._exchanges.append(exchange)
-            self._add(exchange)
-            if exchange.served_by is not None:
-                if exchange.served_by not in self.by_model:
-                    self.by_model[exchange.served_by] = Spend()
-                self.by_model[exchange.served_by]._add(exchange)
-
-    def _add(self, exchange: Exchange) -> None:
-        self.calls += 1
-        usage = exchange.usage
-        if usage.cost is not None and usage.cost_kind == "estimated":
-            self.estimated += usage.cost
-        elif usage.cost is not None:
-            self.billed += usage.cost
-        if (usage.cost is None and exchange.error is None) or any(a.cost is None for a in exchange.attempts):
-            self.unknown += 1
-        if exchange.saved is not None:
-            self.saved += exchange.saved
-        if usage.credits_remaining is not None:
-            self.credits_remaining = usage.credits_remaining
-
-    def _chain(self) -> tuple[Spend, ...]:
-        return (*self._parent._chain(), self) if self._parent is not None else (self,)
+            while self._totals.calls < len(self._exchanges):
+                self._totals.add(self._exchanges[self._totals.calls])
+            return self._totals
 
     def _renew_after_fork(self) -> None:
         self._lock = threading.Lock()
@@ -128,7 +172,7 @@ class Spend:
 
 
 _listeners: contextvars.ContextVar[tuple[Spend, ...]] = contextvars.ContextVar("aisa_track", default=())
-_open_roots: list[Spend] = []
+_open: list[Spend] = []
 _registry_lock = threading.Lock()
 
 
@@ -152,49 +196,58 @@ def track() -> Iterator[Spend]:
     In servers, where several blocks are open at once, hand work to plain threads with `spend.bind(function)`.
     """
     spend = Spend()
-    outer = _listeners.get()
-    spend._parent = outer[-1] if outer else None
-    siblings = outer[-1]._children if outer else _open_roots
+    spend._outer = _listeners.get()
     with _registry_lock:
-        siblings.append(spend)
+        _open.append(spend)
     try:
-        with _listening((*outer, spend)):
+        with _listening((spend,)):
             yield spend
     finally:
         with _registry_lock:
-            siblings.remove(spend)
+            _open.remove(spend)
 
 
 @contextlib.contextmanager
 def _listening(chain: tuple[Spend, ...]) -> Iterator[None]:
-    token = _listeners.set(chain)
+    own = _listeners.get()
+    token = _listeners.set((*own, *(spend for spend in chain if spend not in own)))
     try:
         yield
     finally:
-        _listeners.reset(token)
+        # A framework may leave a block in another context than it entered it in, as FastAPI does with a plain
+        # dependency that yields: that context never listened.
+        with contextlib.suppress(ValueError):
+            _listeners.reset(token)
+
+
+async def _listened(chain: tuple[Spend, ...], work: Coroutine[Any, Any, Any]) -> Any:
+    with _listening(chain):
+        return await work
 
 
 def listeners() -> tuple[Spend, ...]:
     """Return who listens to a call that starts now; counts it as `unattributed` where that can't be known."""
     own = _listeners.get()
-    if own or not _open_roots or not _in_plain_thread():
+    if own or not _open or threading.current_thread() is threading.main_thread():
         return own
     with _registry_lock:
-        certain: list[Spend] = []
-        level = _open_roots
-        while len(level) == 1:
-            certain.append(level[0])
-            level = level[0]._children
-        for spend in level:
-            spend.unattributed += 1
+        if not _open or _loop_knows_its_own():
+            return own
+        certain = [spend for spend in (*_open[0]._outer, _open[0]) if spend in _open]
+        for spend in _open[1:]:
+            around = (*spend._outer, spend)
+            certain = [candidate for candidate in certain if candidate in around]
+        for spend in _open:
+            if spend not in certain:
+                spend._unattributed += 1
     return tuple(certain)
 
 
-def _in_plain_thread() -> bool:
-    if threading.current_thread() is threading.main_thread():
-        return False
+def _loop_knows_its_own() -> bool:
+    """Say whether a loop runs in this thread whose tasks open blocks: then a task without one belongs to none."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return True
-    return False
+        return False
+    here = threading.get_ident()
+    return any(spend._thread == here for spend in _open)

@@ -10,39 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final
-
-import jiter
+from typing import Final
 
 from ..policy import FailoverEvent
 from ..usage import NO_USAGE, Attempt, Exchange, Usage
+from .attempt import Passing, Streaming, Unanswered, Whole, attempt
 from .causes import Action, Cause
-from .effects import (
-    CLOSED,
-    Answer,
-    Effect,
-    Event,
-    Fail,
-    Failed,
-    HandOver,
-    Happening,
-    Head,
-    Notify,
-    PassOn,
-    ReadAll,
-    ReadMore,
-    Send,
-    Tail,
-    Wait,
-)
+from .effects import CLOSED, Answer, Effect, Fail, Failed, HandOver, Happening, Head, Notify, PassOn, Tail, Wait
 from .failures import error_body, error_event, header_line, suggestions
 from .metering import read_usage
 from .plan import Ask, GiveUp, Plan
-from .readers import StreamReader, reader_for
+from .readers import StreamReader
 from .request import Call, Wire, write
-from .sse import looks_like_events
-from .surfaces import Surface, speaks_gemini
-from .verdict import Verdict, judge, judge_error, judge_failure, judge_stream
+from .surfaces import speaks_gemini
+from .verdict import Verdict, judge_error, judge_failure, judge_stream
 
 Steps = Generator[Effect, Happening, None]
 _NOTHING: Final = Decimal(0)
@@ -122,10 +103,13 @@ class _Run:
             ask_usage = not call.wants_usage and ask.model not in self._world.without_usage
             wire = write(call, ask.model, ask_usage=ask_usage)
             self._attempt_began = self._world.monotonic()
-            self._failure, self._asking = None, ask.model
-            verdict = yield from self._attempt(wire, ask_usage)
-            if verdict is None:
+            self._asking = ask.model
+            expires = self._plan.expires(self._attempt_began, call.attempt_limit)
+            outcome = yield from attempt(wire, hide_usage=ask_usage, expires=expires, unix_now=self._world.now())
+            if not isinstance(outcome, Unanswered):
+                yield from self._deliver(wire, outcome)
                 return
+            verdict, self._failure = outcome.verdict, outcome.failed
             self._note_failure(wire, verdict)
             if ask_usage and _refuses_usage(verdict):
                 self._world.without_usage.add(ask.model)
@@ -147,101 +131,27 @@ class _Run:
             )
             self._record(None, NO_USAGE, error="cancelled")
 
-    def _attempt(self, wire: Wire, ask_usage: bool) -> Generator[Effect, Happening, Verdict | None]:
-        """Make one attempt: return why it failed, or None once its reply has been handed over and has ended."""
-        call = self._call
-        expires = self._plan.expires(self._attempt_began, call.attempt_limit)
-        head = yield Send(wire, expires)
-        if isinstance(head, Failed):
-            return self._judge_failure(head, None)
-        assert isinstance(head, Head)
-        kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if call.streams and 200 <= head.status < 300:
-            reader = reader_for(call.place.surface, hide_usage=ask_usage)
-            if reader is None:
-                return (yield from self._pass_on(wire, head))
-            return (yield from self._read_stream(wire, head, reader, kind, expires))
-        if 200 <= head.status < 300 and not self._is_judged(kind):
-            return (yield from self._pass_on(wire, head))
-        return (yield from self._read_reply(wire, head, expires))
+    def _deliver(self, wire: Wire, outcome: Whole | Streaming | Passing) -> Steps:
+        """Hand an answer to the caller, and live on until a stream has ended."""
+        if isinstance(outcome, Streaming):
+            yield from self._hand_over(wire, outcome)
+        elif isinstance(outcome, Passing):
+            self._attempts.append(self._attempt_record(wire, outcome.head.status, None, None))
+            self._record(wire, NO_USAGE)
+            yield PassOn(outcome.head, self._headers(wire, NO_USAGE))
+        else:
+            head = outcome.head
+            usage = read_usage((outcome.body,), head.headers, wire.model)
+            self._attempts.append(self._attempt_record(wire, head.status, None, usage.cost))
+            record = self._record(wire, usage, ttft=self._world.monotonic() - self._began)
+            headers = self._headers(wire, usage)
+            yield Answer(head.status, headers, outcome.body, head=head, parsed=outcome.parsed, exchange=record)
 
-    def _is_judged(self, kind: str) -> bool:
-        """Say whether a successful reply is read and judged: all of it where we know the shape, else JSON and pages."""
-        return self._call.place.surface is not Surface.OTHER or kind in ("application/json", "text/html")
-
-    def _pass_on(self, wire: Wire, head: Head) -> Generator[Effect, Happening, None]:
-        self._attempts.append(self._attempt_record(wire, head.status, None, None))
-        self._record(wire, NO_USAGE)
-        yield PassOn(head, self._headers(wire, NO_USAGE))
-
-    def _read_reply(self, wire: Wire, head: Head, expires: float) -> Generator[Effect, Happening, Verdict | None]:
-        body = yield ReadAll(expires)
-        if isinstance(body, Failed):
-            return self._judge_failure(body, head.status)
-        assert isinstance(body, bytes)
-        return (yield from self._judge_reply(wire, head, body))
-
-    def _judge_reply(self, wire: Wire, head: Head, body: bytes) -> Generator[Effect, Happening, Verdict | None]:
-        parsed = _parsed(body)
-        verdict = judge(self._call.place.surface, head, body, parsed, now=self._world.now())
-        if verdict is not None:
-            return verdict
-        usage = read_usage((body,), head.headers, wire.model)
-        self._attempts.append(self._attempt_record(wire, head.status, None, usage.cost))
-        ended = self._world.monotonic() - self._began
-        record = self._record(wire, usage, ttft=ended)
-        yield Answer(head.status, self._headers(wire, usage), body, head=head, parsed=parsed, exchange=record)
-        return None
-
-    def _read_stream(
-        self, wire: Wire, head: Head, reader: StreamReader, kind: str, expires: float
-    ) -> Generator[Effect, Happening, Verdict | None]:
-        held: list[Event] = []
-        sniffed: bytes | None = None if kind == "text/event-stream" else b""
-        while True:
-            piece = yield ReadMore(expires)
-            if isinstance(piece, Failed):
-                if reader.ended:
-                    break
-                verdict = self._judge_failure(piece, head.status)
-                return replace(verdict, cause=Cause.CUT) if verdict.cause is Cause.CONNECTION_LOST else verdict
-            if not isinstance(piece, bytes):
-                if sniffed is not None:
-                    return self._judge_non_stream(head, sniffed)
-                held += reader.flush()
-                if not (reader.ended or reader.has_content or reader.error is not None):
-                    return judge_stream(Cause.CUT, head, "the stream ended before any content")
-            else:
-                if sniffed is not None:
-                    sniffed += piece
-                    if kind in ("application/json", "text/html") or not looks_like_events(sniffed):
-                        rest = yield ReadAll(expires)
-                        return (
-                            self._judge_failure(rest, head.status)
-                            if isinstance(rest, Failed)
-                            else self._judge_non_stream(head, sniffed + (rest if isinstance(rest, bytes) else b""))
-                        )
-                    piece, sniffed = sniffed, None
-                held += reader.feed(piece)
-            if reader.error is not None and not reader.has_content:
-                return judge_error(head, reader.error, now=self._world.now())
-            if reader.has_content or reader.ended or reader.done or not isinstance(piece, bytes):
-                break
-        if reader.done and not (reader.has_content or reader.ended):
-            return judge_stream(Cause.NO_ANSWER, head, "the stream holds nothing but its end")
-        yield from self._hand_over(wire, head, reader, held)
-        return None
-
-    def _judge_non_stream(self, head: Head, body: bytes) -> Verdict:
-        verdict = judge(self._call.place.surface, head, body, _parsed(body), now=self._world.now())
-        return verdict or judge_stream(Cause.NOT_A_STREAM, head, "the reply is JSON, though a stream was asked for")
-
-    def _hand_over(
-        self, wire: Wire, head: Head, reader: StreamReader, held: list[Event]
-    ) -> Generator[Effect, Happening, None]:
+    def _hand_over(self, wire: Wire, streaming: Streaming) -> Steps:
+        head, reader = streaming.head, streaming.reader
         self._attempts.append(self._attempt_record(wire, head.status, None, None))
         ttft = self._world.monotonic() - self._began
-        end: Any = yield HandOver(head, self._headers(wire, NO_USAGE), reader, held)
+        end = yield HandOver(head, self._headers(wire, NO_USAGE), reader, streaming.events)
         last = reader.flush() if end is not CLOSED else []
         verdict = self._judge_end(head, reader, end)
         usage = read_usage(reader.usage, head.headers, wire.model)
@@ -262,10 +172,6 @@ class _Run:
         if isinstance(end, Failed):
             return replace(judge_failure(end, head.status), cause=Cause.INTERRUPTED)
         return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
-
-    def _judge_failure(self, failed: Failed, seen: int | None) -> Verdict:
-        self._failure = failed
-        return judge_failure(failed, seen)
 
     def _note_failure(self, wire: Wire, verdict: Verdict) -> None:
         # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, "Chat").
@@ -335,13 +241,6 @@ class _Run:
             exchange=record,
             suggestions=suggestions(verdict, model),
         )
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return jiter.from_json(body)
-    except ValueError:
-        return None
 
 
 def _refuses_usage(verdict: Verdict) -> bool:

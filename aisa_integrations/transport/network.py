@@ -139,9 +139,7 @@ class AsyncPool:
         self._by_loop = {}
 
 
-async def _keep(
-    by_loop: dict[int, _LoopPool], key: int, transport: ShardedTransport
-) -> AsyncGenerator[None, None]:
+async def _keep(by_loop: dict[int, _LoopPool], key: int, transport: ShardedTransport) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:

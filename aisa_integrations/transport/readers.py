@@ -91,10 +91,6 @@ class StreamReader(ABC):
     def _note_usage(self, data: bytes) -> None:
         self.usage = [data]
 
-    def _read(self, event: dict[str, Any]) -> bool:
-        """Take in one event; return whether the caller must not see it."""
-        raise NotImplementedError
-
     @abstractmethod
     def _read(self, event: dict[str, Any]) -> bool:
         """Take in one event; return whether the caller must not see it."""

@@ -1,0 +1,150 @@
+"""One attempt: send a request, read its reply as far as it takes to judge it. A generator without I/O.
+
+It ends in an outcome: a whole answer, a stream at its first content, a reply that passes unread, or why it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jiter
+
+from .causes import Cause
+from .effects import Effect, Event, Failed, Happening, Head, ReadAll, ReadMore, Send
+from .readers import StreamReader, reader_for
+from .request import Wire
+from .sse import looks_like_events
+from .surfaces import Surface
+from .verdict import Verdict, judge, judge_error, judge_failure, judge_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer that has been read to its end."""
+
+    head: Head
+    body: bytes
+    parsed: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """A stream that has come to its first content, or to an end."""
+
+    head: Head
+    reader: StreamReader
+    events: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A reply that is passed on unread."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A failure: its verdict, and what the network said where that was the reason."""
+
+    verdict: Verdict
+    failed: Failed | None = None
+    head: Head | None = None
+
+
+Outcome = Whole | Streaming | Passing | Unanswered
+Reading = Generator[Effect, Happening, Outcome]
+
+
+def attempt(wire: Wire, *, hide_usage: bool, expires: float, unix_now: float) -> Reading:
+    """Make one attempt.
+
+    Args:
+        wire: what to send.
+        hide_usage: whether usage in a stream was asked for by the library alone.
+        expires: monotonic second by which the reply, or its first content, must be there.
+        unix_now: UNIX seconds, to read reset times.
+    """
+    surface = wire.call.place.surface
+    head = yield Send(wire, expires)
+    if isinstance(head, Failed):
+        return Unanswered(judge_failure(head), head)
+    assert isinstance(head, Head)
+    kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if 200 <= head.status < 300:
+        if wire.call.streams:
+            reader = reader_for(surface, hide_usage=hide_usage)
+            return (
+                Passing(head)
+                if reader is None
+                else (yield from _read_stream(surface, head, reader, kind, expires, unix_now))
+            )
+        # Of surfaces whose shape we don't know, JSON and pages are read and judged; the rest may be audio or a file.
+        if surface is Surface.OTHER and kind not in ("application/json", "text/html"):
+            return Passing(head)
+    body = yield ReadAll(expires)
+    if isinstance(body, Failed):
+        return Unanswered(judge_failure(body, head.status), body, head)
+    assert isinstance(body, bytes)
+    parsed = _parsed(body)
+    verdict = judge(surface, head, body, parsed, now=unix_now)
+    return Whole(head, body, parsed) if verdict is None else Unanswered(verdict, head=head)
+
+
+def _read_stream(
+    surface: Surface, head: Head, reader: StreamReader, kind: str, expires: float, unix_now: float
+) -> Reading:
+    """Read a stream to its first content, to an end, or to why it is none."""
+    held: list[Event] = []
+    sniffed: bytes | None = None if kind == "text/event-stream" else b""
+    while True:
+        piece = yield ReadMore(expires)
+        if isinstance(piece, Failed):
+            if not reader.ended:
+                return _cut(piece, head)
+        elif not isinstance(piece, bytes):
+            if sniffed is not None:
+                return _judge_non_stream(surface, head, sniffed, unix_now)
+            held += reader.flush()
+        elif sniffed is None:
+            held += reader.feed(piece)
+        else:
+            sniffed += piece
+            if kind in ("application/json", "text/html") or not looks_like_events(sniffed):
+                rest = yield ReadAll(expires)
+                if isinstance(rest, Failed):
+                    return Unanswered(judge_failure(rest, head.status), rest, head)
+                assert isinstance(rest, bytes)
+                return _judge_non_stream(surface, head, sniffed + rest, unix_now)
+            piece, sniffed = sniffed, None
+            held += reader.feed(piece)
+        if reader.error is not None and not reader.has_content:
+            return Unanswered(judge_error(head, reader.error, now=unix_now), head=head)
+        if reader.has_content or reader.ended:
+            return Streaming(head, reader, held)
+        if reader.done:
+            return Unanswered(judge_stream(Cause.NO_ANSWER, head, "the stream holds nothing but its end"), head=head)
+        if not isinstance(piece, bytes):
+            return Unanswered(judge_stream(Cause.CUT, head, "the stream ended before any content"), head=head)
+
+
+def _cut(failed: Failed, head: Head) -> Unanswered:
+    verdict = judge_failure(failed, head.status)
+    if verdict.cause is Cause.CONNECTION_LOST:
+        verdict = replace(verdict, cause=Cause.CUT, code=Cause.CUT.value)
+    return Unanswered(verdict, failed, head)
+
+
+def _judge_non_stream(surface: Surface, head: Head, body: bytes, unix_now: float) -> Unanswered:
+    verdict = judge(surface, head, body, _parsed(body), now=unix_now)
+    words = "the reply is JSON, though a stream was asked for"
+    return Unanswered(verdict or judge_stream(Cause.NOT_A_STREAM, head, words), head=head)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return jiter.from_json(body)
+    except ValueError:
+        return None
