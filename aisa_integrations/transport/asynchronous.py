@@ -260,7 +260,8 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
                         await reply.aclose()
                     await asyncio.sleep(effect.seconds)
                 elif isinstance(effect, Notify):
-                    happening = self.core.notify(effect.event, call.policy)
+                    self.core.notify(effect.event, call.policy)
+                    happening = None
                 else:
                     if isinstance(effect, (Answer, Fail)):
                         steps.close()

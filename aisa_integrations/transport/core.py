@@ -92,7 +92,7 @@ class Core:
 
 
 def raised(fail: Fail, request: httpx2.Request | None) -> httpx2.RequestError:
-    """Return the exception for a failure that is the whole story, with the attempts as a note where there were several."""
+    """Return the exception for a failure that is the whole story; several attempts are listed in a note."""
     attempts = fail.exchange.attempts
     note = "\n".join(["aisa_integrations attempts:", *(f"  {line(attempt)}" for attempt in attempts)])
     return exception_of(fail.failed, request, note if len(attempts) > 1 else None)

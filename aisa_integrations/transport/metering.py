@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final
 
 import jiter
@@ -14,7 +14,10 @@ from ..usage import NO_USAGE, Usage
 # The gateway promises usage.cost and usage.credits_remaining; no capture of either was found, and a header is named
 # nowhere. These are the names in use among gateways of its kind, read when present and never required.
 _COST_HEADERS: Final = ("x-aisa-cost", "x-request-cost", "x-cost")
-_MICROS: Final = Decimal(1_000_000)
+# No amount of USD and no count of tokens is larger or finer; `1e999999999` is a number too, and would fill the memory.
+_MOST_DIGITS: Final = 15
+_FINEST_PLACE: Final = -60
+_EXACT: Final = Context(prec=100)  # a caller's own decimal context must not round our sums
 
 
 def exact_json(data: bytes) -> Any:
@@ -49,9 +52,15 @@ def read_usage(pieces: Iterable[bytes], headers: Mapping[str, str], model: str |
     cached = _nested_int(found, "prompt_tokens_details", "input_tokens_details", key="cached_tokens")
     if cached is None:
         cached = _first_int(found, "cachedContentTokenCount", "cache_read_input_tokens")
+        if prompt is not None and "input_tokens" in found:
+            # Anthropic counts what was read from or written to its cache beside the input tokens.
+            prompt += (cached or 0) + (_first_int(found, "cache_creation_input_tokens") or 0)
     total = _first_int(found, "total_tokens", "totalTokenCount")
     if total is None and prompt is not None and completion is not None:
         total = prompt + completion
+    elif completion is None and total is not None and prompt is not None and total >= prompt:
+        # Embeddings have no completion, and Gemini leaves a count of 0 out.
+        completion = total - prompt
     billed = _billed_cost(found, headers)
     estimated = None
     if billed is None and prompt is not None and completion is not None and model is not None:
@@ -66,7 +75,8 @@ def read_usage(pieces: Iterable[bytes], headers: Mapping[str, str], model: str |
         cached_tokens=cached,
         cost=billed if billed is not None else estimated,
         cost_kind="billed" if billed is not None else "estimated" if estimated is not None else None,
-        credits_remaining=_amount(found.get("credits_remaining", found.get("creditsRemaining"))),
+        # The last call before a wallet is empty may take it below zero.
+        credits_remaining=_number(found.get("credits_remaining", found.get("creditsRemaining"))),
     )
 
 
@@ -79,14 +89,14 @@ def _find_usage(reply: Any) -> dict[str, Any]:
         if isinstance(holder, dict):
             for key in ("usageMetadata", "usage"):
                 if isinstance(holder.get(key), dict):
-                    found = {**found, **holder[key]}
+                    found |= {name: value for name, value in holder[key].items() if value is not None}
     return found
 
 
 def _first_int(found: Mapping[str, Any], *keys: str) -> int | None:
     for key in keys:
-        value = found.get(key)
-        if isinstance(value, (int, Decimal)) and not isinstance(value, bool) and value >= 0 and value == int(value):
+        value = _number(found.get(key)) if not isinstance(found.get(key), str) else None
+        if value is not None and value >= 0 and value == value.to_integral_value():
             return int(value)
     return None
 
@@ -110,17 +120,29 @@ def _billed_cost(found: Mapping[str, Any], headers: Mapping[str, str]) -> Decima
 
 
 def _amount(value: Any) -> Decimal | None:
-    """Return an amount of USD, or None for what can't be one: a negative, NaN, a word, true."""
+    """Return what something cost, or None for what can't be a cost: a negative, NaN, a word, true."""
+    amount = _number(value)
+    return None if amount is None or amount < 0 else amount
+
+
+def _number(value: Any) -> Decimal | None:
+    """Return a number as the gateway said it, to the last digit, or None for what is none or is out of all reason."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal, str)):
         return None
     try:
-        amount = Decimal(value)
+        number = Decimal(value)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    if not number.is_finite():
+        return None
+    if not number:
+        return Decimal(0)
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return number if number.adjusted() < _MOST_DIGITS and exponent >= _FINEST_PLACE else None
 
 
 def micros_to_usd(value: Any) -> Decimal | None:
     """Return USD from the gateway's millionths of a dollar, or None for what is no number."""
-    amount = _amount(value)
-    return None if amount is None else amount / _MICROS
+    micros = _number(value)
+    return None if micros is None else micros.scaleb(-6, _EXACT)

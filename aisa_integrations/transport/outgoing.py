@@ -55,7 +55,7 @@ def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float
             headers.append((b"Content-Length", length))
         stream = httpx2.ByteStream(wire.content)
     timeouts = wire.call.timeouts
-    timeout = {step: _within(limit, seconds) for step, limit in timeouts.items()}
+    timeout: dict[str, float | None] = {step: _within(limit, seconds) for step, limit in timeouts.items()}
     if not shrink_read:
         timeout["read"] = timeouts.get("read")
     extensions = {name: value for name, value in request.extensions.items() if name != "aisa"}

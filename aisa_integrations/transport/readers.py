@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Final
 
 import jiter
@@ -223,7 +224,7 @@ class MessagesReader(StreamReader):
         return False
 
 
-_READERS: Final = {
+_READERS: Final[dict[Surface, Callable[..., StreamReader]]] = {
     Surface.CHAT: ChatReader,
     Surface.GEMINI: GeminiReader,
     Surface.RESPONSES: ResponsesReader,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 import weakref
 from collections import deque
@@ -109,10 +111,8 @@ class SyncReply:
         """Cut the connection from any thread, a collecting one too; its slot is freed by `close` later."""
         sock = socket_of(self.response)
         if sock is not None:
-            try:
-                sock.shutdown(2)
-            except OSError:
-                pass
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 class SyncFlow:
@@ -235,7 +235,8 @@ class AisaTransport(httpx2.BaseTransport):
                         reply.close()
                     time.sleep(effect.seconds)
                 elif isinstance(effect, Notify):
-                    happening = self.core.notify(effect.event, call.policy)
+                    self.core.notify(effect.event, call.policy)
+                    happening = None
                 else:
                     if isinstance(effect, (Answer, Fail)):
                         steps.close()

@@ -67,8 +67,8 @@ _WINDOW: Final = re.compile(
     re.I,
 )
 _PARAMETER: Final = re.compile(
-    r"(is|are) allowed for this model|(not supported|unsupported)\b.*\b(this|the|with) model|unsupported (parameter|value)"
-    r"|does not support|\bmodel\b.* not support",
+    r"(is|are) allowed for this model|(not supported|unsupported)\b.*\b(this|the|with) model"
+    r"|unsupported (parameter|value)|does not support|\bmodel\b.* not support",
     re.I,
 )
 _POLICY: Final = re.compile(r"content (policy|filter|management)|content_policy|content_filter|moderation", re.I)
@@ -183,7 +183,7 @@ def _classify(head: Head, fields: Mapping[str, Any], code: str | None, message: 
 
 def _refusal(known: Cause | None, message: str) -> Cause:
     if known not in (None, Cause.BAD_REQUEST):
-        return known  # type: ignore[return-value]
+        return known
     for pattern, cause in (
         (_WINDOW, Cause.CONTEXT_WINDOW),
         (_PARAMETER, Cause.PARAMETER),
