@@ -6,14 +6,13 @@ the object: clients that share a `Policy`, or this object, learn from each other
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import ConfigurationError
-from .forks import renew_after_fork
+from .locks import SafeLock
 
 DEFAULT_FAILURES = 3
 DEFAULT_SECONDS = 30.0
@@ -66,8 +65,7 @@ class Cooldown:
         self.failures = failures
         self.seconds = float(seconds)
         self._records: dict[tuple[str, str], _Record] = {}
-        self._renew_after_fork()
-        renew_after_fork(self)
+        self._lock = SafeLock()
 
     def ready_times(self, key: str, models: Iterable[str], now: float) -> dict[str, tuple[bool, float]]:
         """Return the models that are cooling: whether each must wait, and the monotonic second it is ready at.
@@ -131,9 +129,6 @@ class Cooldown:
                 for (owner, model), record in self._records.items()
                 if key is None or owner == key
             )
-
-    def _renew_after_fork(self) -> None:
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Cooldown(failures={self.failures}, seconds={self.seconds:g})"

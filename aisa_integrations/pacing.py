@@ -6,7 +6,6 @@ sixty seconds the gateway counts, no more than the limit fall into them.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from .errors import ConfigurationError
 from .forks import renew_after_fork
+from .locks import SafeLock
 
 WINDOW: Final = 60.0
 # How soon a caller looks again whether one of the requests under way has ended.
@@ -61,7 +61,7 @@ class RateLimits:
         self._starts: deque[float] = deque()
         self._under_way = 0
         self._blocked_until = 0.0
-        self._lock = threading.Lock()
+        self._lock = SafeLock()
         renew_after_fork(self)
 
     @classmethod
@@ -110,7 +110,7 @@ class RateLimits:
             return PacingState(limit, self.at_once, len(self._starts), self._under_way)
 
     def _renew_after_fork(self) -> None:
-        self._lock = threading.Lock()
+        # What was under way is the parent's.
         self._under_way = 0
 
     def __repr__(self) -> str:
