@@ -232,6 +232,9 @@ class _Run:
             headers.append(("x-aisa-attempts", ", ".join(header_line(attempt) for attempt in self._attempts)))
         if verdict.retry_after is not None:
             headers.append(("retry-after", f"{verdict.retry_after:.0f}"))
+        if verdict.request_id is not None and verdict.request_id.isascii() and verdict.request_id.isprintable():
+            # Where the SDKs look for it. It may come out of a body, which can hold what no header can.
+            headers.append(("x-request-id", verdict.request_id))
         body = error_body(surface, speaks_gemini(place.path), verdict, model, self._attempts)
         return Answer(
             verdict.status,
