@@ -6,7 +6,7 @@ It ends in an outcome: a whole answer, a stream at its first content, a reply th
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jiter
@@ -47,11 +47,12 @@ class Passing:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A failure: its verdict, and what the network said where that was the reason."""
+    """A failure: its verdict, what the network said where that was the reason, and what may hold a bill even so."""
 
     verdict: Verdict
     failed: Failed | None = None
     head: Head | None = None
+    pieces: tuple[bytes, ...] = ()
 
 
 Outcome = Whole | Streaming | Passing | Unanswered
@@ -90,7 +91,7 @@ def attempt(wire: Wire, *, hide_usage: bool, expires: float, unix_now: float) ->
     assert isinstance(body, bytes)
     parsed = _parsed(body)
     verdict = judge(surface, head, body, parsed, now=unix_now)
-    return Whole(head, body, parsed) if verdict is None else Unanswered(verdict, head=head)
+    return Whole(head, body, parsed) if verdict is None else Unanswered(verdict, head=head, pieces=(body,))
 
 
 def _read_stream(
@@ -103,7 +104,7 @@ def _read_stream(
         piece = yield ReadMore(expires)
         if isinstance(piece, Failed):
             if not reader.ended:
-                return _cut(piece, head)
+                return Unanswered(judge_failure(piece, head.status), piece, head)
         elif not isinstance(piece, bytes):
             if sniffed is not None:
                 return _judge_non_stream(surface, head, sniffed, unix_now)
@@ -130,17 +131,10 @@ def _read_stream(
             return Unanswered(judge_stream(Cause.CUT, head, "the stream ended before any content"), head=head)
 
 
-def _cut(failed: Failed, head: Head) -> Unanswered:
-    verdict = judge_failure(failed, head.status)
-    if verdict.cause is Cause.CONNECTION_LOST:
-        verdict = replace(verdict, cause=Cause.CUT, code=Cause.CUT.value)
-    return Unanswered(verdict, failed, head)
-
-
 def _judge_non_stream(surface: Surface, head: Head, body: bytes, unix_now: float) -> Unanswered:
     verdict = judge(surface, head, body, _parsed(body), now=unix_now)
     words = "the reply is JSON, though a stream was asked for"
-    return Unanswered(verdict or judge_stream(Cause.NOT_A_STREAM, head, words), head=head)
+    return Unanswered(verdict or judge_stream(Cause.NOT_A_STREAM, head, words), head=head, pieces=(body,))
 
 
 def _parsed(body: bytes) -> Any:

@@ -7,6 +7,7 @@ holds the key; exceptions go into it as values, so that no traceback through it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -62,7 +63,6 @@ class _Run:
     """The state of one logical call."""
 
     __slots__ = (
-        "_asking",
         "_attempt_began",
         "_attempts",
         "_began",
@@ -70,6 +70,7 @@ class _Run:
         "_failure",
         "_plan",
         "_recorded",
+        "_under_way",
         "_verdicts",
         "_world",
     )
@@ -81,7 +82,7 @@ class _Run:
         self._attempts: list[Attempt] = []
         self._verdicts: list[Verdict] = []
         self._failure: Failed | None = None
-        self._asking = call.model
+        self._under_way: Wire | None = None
         self._recorded = False
         self._plan = Plan(
             call.chain,
@@ -103,17 +104,19 @@ class _Run:
             ask_usage = not call.wants_usage and ask.model not in self._world.without_usage
             wire = write(call, ask.model, ask_usage=ask_usage)
             self._attempt_began = self._world.monotonic()
-            self._asking = ask.model
+            self._under_way = wire
             expires = self._plan.expires(self._attempt_began, call.attempt_limit)
-            outcome = yield from attempt(wire, hide_usage=ask_usage, expires=expires, unix_now=self._world.now())
+            outcome = yield from attempt(
+                wire, hide_usage=not call.wants_usage, expires=expires, unix_now=self._world.now()
+            )
             if not isinstance(outcome, Unanswered):
                 yield from self._deliver(wire, outcome)
                 return
-            verdict, self._failure = outcome.verdict, outcome.failed
-            self._note_failure(wire, verdict)
+            verdict, self._failure, self._under_way = outcome.verdict, outcome.failed, None
+            self._note_failure(wire, outcome)
             if ask_usage and _refuses_usage(verdict):
                 self._world.without_usage.add(ask.model)
-                after = self._plan.repeat(ask.model)
+                after: Ask | GiveUp = self._plan.repeat(ask.model)
             else:
                 after = self._plan.after(ask.model, verdict, self._world.monotonic())
             if isinstance(after, Ask):
@@ -126,13 +129,13 @@ class _Run:
     def abandon(self) -> None:
         """Record a call that its caller left before a reply: what was under way may have been billed."""
         if not self._recorded:
-            self._attempts.append(
-                self._attempt_record(Wire(self._call, self._asking, "", None), None, "cancelled", None)
-            )
+            if self._under_way is not None:
+                self._attempts.append(self._attempt_record(self._under_way, None, "cancelled", None))
             self._record(None, NO_USAGE, error="cancelled")
 
     def _deliver(self, wire: Wire, outcome: Whole | Streaming | Passing) -> Steps:
         """Hand an answer to the caller, and live on until a stream has ended."""
+        self._under_way = None
         if isinstance(outcome, Streaming):
             yield from self._hand_over(wire, outcome)
         elif isinstance(outcome, Passing):
@@ -173,9 +176,14 @@ class _Run:
             return replace(judge_failure(end, head.status), cause=Cause.INTERRUPTED)
         return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
 
-    def _note_failure(self, wire: Wire, verdict: Verdict) -> None:
-        # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, "Chat").
-        cost = None if verdict.rule.may_be_billed else _NOTHING
+    def _note_failure(self, wire: Wire, failed: Unanswered) -> None:
+        verdict, cost = failed.verdict, None
+        if not verdict.rule.may_be_billed:
+            # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, Chat).
+            cost = _NOTHING
+        elif failed.head is not None:
+            usage = read_usage(failed.pieces, failed.head.headers, wire.model)
+            cost = usage.cost if usage.cost_kind == "billed" else None
         self._attempts.append(self._attempt_record(wire, verdict.seen, verdict.cause.value, cost))
         self._verdicts.append(verdict)
 
@@ -231,7 +239,7 @@ class _Run:
         if self._attempts:
             headers.append(("x-aisa-attempts", ", ".join(header_line(attempt) for attempt in self._attempts)))
         if verdict.retry_after is not None:
-            headers.append(("retry-after", f"{verdict.retry_after:.0f}"))
+            headers.append(("retry-after", str(math.ceil(verdict.retry_after))))
         if verdict.request_id is not None and verdict.request_id.isascii() and verdict.request_id.isprintable():
             # Where the SDKs look for it. It may come out of a body, which can hold what no header can.
             headers.append(("x-request-id", verdict.request_id))

@@ -60,6 +60,7 @@ class Plan:
         self._requests_left = (max_retries + 1) * len(chain)
         self._backoff = FIRST_BACKOFF
         self._ready: dict[str | None, float] = {}
+        # Who is asked again in the next round, and the monotonic second from which; None where nobody named one.
         self._again: dict[str | None, float | None] = {}
         self._asked_as: dict[str | None, str | None] = {model: model for model in chain}
         self._deadline = deadline
@@ -79,9 +80,15 @@ class Plan:
         """Return the id of the chain that `model` is, or is another spelling of."""
         return self._asked_as.get(model, model)
 
-    def repeat(self, model: str | None) -> Ask | GiveUp:
-        """Return the same model at once, where a request is left for it: for a thing of ours that was refused."""
-        return self._ask(model, 0.0) if self._requests_left > len(self._queue) else GIVE_UP
+    def repeat(self, model: str | None) -> Ask:
+        """Return the same model at once, for a thing of ours that was refused: the caller's request was not yet made.
+
+        Where none is left for it, it is the one request beyond the policy's number: the call would otherwise fail for
+        what its caller never sent. It comes once for each model and client, which remembers the refusal.
+        """
+        if self._requests_left > len(self._queue):
+            self._requests_left -= 1
+        return Ask(model)
 
     def after(self, model: str | None, verdict: Verdict, now: float) -> Ask | GiveUp:
         """Return what follows the failure of `model`."""
@@ -89,20 +96,17 @@ class Plan:
         if rule.action is Action.RAISE or (self._only_connecting and verdict.cause is not Cause.CONNECT):
             return GIVE_UP
         if rule.passes:
-            self._again[model] = verdict.retry_after
+            self._again[model] = None if verdict.retry_after is None else now + verdict.retry_after
         if rule.action in (Action.WAIT_FOR_KEY, Action.RETRY_SAME):
             for left in self._queue:
-                self._again.setdefault(left, None)
-            # What stopped this model stops every other one too: nobody is asked before it.
-            for other in self._again:
-                self._again[other] = verdict.retry_after
+                self._again.setdefault(left, self._ready.get(left))
             self._queue.clear()
             return self._next_round(now, first=model)
         if rule.action is Action.OTHER_SPELLING:
             self._queue_spelling(model)
         elif rule.action is Action.LARGER_WINDOW:
             self._keep_larger_windows(model)
-        while self._queue:
+        while self._queue and self._requests_left > 0:
             candidate = self._queue.pop(0)
             pause = max(0.0, self._ready.get(candidate, now) - now)
             if now + pause < self._deadline:
@@ -110,12 +114,16 @@ class Plan:
         return self._next_round(now, first=None)
 
     def _next_round(self, now: float, *, first: str | None) -> Ask | GiveUp:
-        if self._rounds_left <= 0 or not self._again:
+        # Other spellings may have used requests of later rounds up.
+        if self._rounds_left <= 0 or self._requests_left <= 0 or not self._again:
             return GIVE_UP
         self._rounds_left -= 1
         backoff = min(self._backoff, LONGEST_BACKOFF) * (0.75 + 0.5 * self._jitter())
         self._backoff *= 2
-        self._ready = {model: now + (backoff if said is None else said) for model, said in self._again.items()}
+        self._ready = {model: now + backoff if said is None else said for model, said in self._again.items()}
+        if first is not None:
+            # What stopped this model stops every other one too: nobody is asked before it.
+            self._ready = {model: max(ready, self._ready[first]) for model, ready in self._ready.items()}
         self._again = {}
         self._queue = sorted(self._ready, key=lambda model: (self._ready[model], model != first, self._order[model]))
         candidate = self._queue.pop(0)

@@ -30,7 +30,7 @@ class StreamReader(ABC):
     Attributes:
         has_content: whether any content has come.
         error: the error object of an error event, or None; nothing after it is read.
-        usage: the data of the events that hold usage.
+        usage: the data of the events that hold usage, without those that a later one replaces.
         done: whether the surface's own last event has come.
     """
 
@@ -50,8 +50,9 @@ class StreamReader(ABC):
         return self._accept_all(self._decoder.feed(piece))
 
     def flush(self) -> list[Event]:
-        """Return the event that the body ended in without a blank line."""
-        return self._accept_all(self._decoder.flush())
+        """Return the event that the body ended in without a blank line, where it is whole all the same."""
+        # A cut may leave half an event behind, which says nothing: what it means is judged by what came before.
+        return self._accept_all([event for event in self._decoder.flush() if _is_whole(event[0])])
 
     @property
     def ended(self) -> bool:
@@ -77,20 +78,19 @@ class StreamReader(ABC):
         if data.startswith(_DONE):
             self.done = True
             return Event(data, name=name)
-        try:
-            parsed = jiter.from_json(data)
-        except ValueError:
-            parsed = None
+        parsed = _parsed(data)
         if not isinstance(parsed, dict):
-            self.error = "an event of the stream is not JSON"
+            self.error = _malformed("an event of the stream is not JSON")
             return None
         if b'"usage' in data:
-            self._note_usage(data)
+            self._note_usage(data, parsed)
         hidden = self._read(parsed)
         return None if self.error is not None else Event(data, parsed, hidden, name)
 
-    def _note_usage(self, data: bytes) -> None:
-        self.usage = [data]
+    def _note_usage(self, data: bytes, event: dict[str, Any]) -> None:
+        # `"usage": null` stands in many a chunk, and must not replace what one before it said.
+        if any(isinstance(event.get(key), dict) for key in ("usage", "usageMetadata")):
+            self.usage = [data]
 
     @abstractmethod
     def _read(self, event: dict[str, Any]) -> bool:
@@ -121,7 +121,7 @@ class ChatReader(StreamReader):
             return self._hide_usage and isinstance(event.get("usage"), dict)
         for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, dict):
-                self.error = "a choice of the stream is no object"
+                self.error = _malformed("a choice of the stream is no object")
                 return False
             # The skill's own chunks lack the index of a choice: an absent one is the first.
             index = choice.get("index")
@@ -170,7 +170,7 @@ class GeminiReader(StreamReader):
         candidates = event.get("candidates")
         for candidate in candidates if isinstance(candidates, list) else ():
             if not isinstance(candidate, dict):
-                self.error = "a candidate of the stream is no object"
+                self.error = _malformed("a candidate of the stream is no object")
                 return False
             content = candidate.get("content")
             parts = content.get("parts") if isinstance(content, dict) else None
@@ -187,6 +187,11 @@ class ResponsesReader(StreamReader):
     """Read the events of `/v1/responses`, which are passed on as they are."""
 
     __slots__ = ()
+
+    def _note_usage(self, data: bytes, event: dict[str, Any]) -> None:
+        response = event.get("response")
+        if isinstance(response, dict) and isinstance(response.get("usage"), dict):
+            self.usage = [data]
 
     def _read(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
@@ -206,7 +211,7 @@ class MessagesReader(StreamReader):
 
     __slots__ = ()
 
-    def _note_usage(self, data: bytes) -> None:
+    def _note_usage(self, data: bytes, event: dict[str, Any]) -> None:
         # The first event says the prompt's tokens, the last one the answer's.
         self.usage.append(data)
 
@@ -230,6 +235,21 @@ _READERS: Final[dict[Surface, Callable[..., StreamReader]]] = {
     Surface.RESPONSES: ResponsesReader,
     Surface.MESSAGES: MessagesReader,
 }
+
+
+def _malformed(words: str) -> dict[str, str]:
+    return {"code": "not_json", "message": words}
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return jiter.from_json(data)
+    except ValueError:
+        return None
+
+
+def _is_whole(data: bytes) -> bool:
+    return data.startswith(_DONE) or isinstance(_parsed(data), dict)
 
 
 def reader_for(surface: Surface, *, hide_usage: bool = False) -> StreamReader | None:

@@ -7,6 +7,8 @@ by nobody here.
 
 from __future__ import annotations
 
+from typing import Final
+
 RawEvent = tuple[bytes, bytes | None]
 
 
@@ -42,19 +44,25 @@ class EventDecoder:
         return [event for block in text.split(b"\n\n") if (event := _parse(block)) is not None]
 
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_FIELDS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
+
+
 def _parse(block: bytes) -> RawEvent | None:
     if block.startswith(b"data: ") and b"\n" not in block:
-        return block[6:], None
+        return (block[6:], None) if len(block) > 6 else None
     data: list[bytes] = []
     name: bytes | None = None
-    for line in block.split(b"\n"):
+    # No field's name begins with the mark, so it can only be that of the stream's beginning.
+    for line in block.removeprefix(_BYTE_ORDER_MARK).split(b"\n"):
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
             data.append(value)
         elif field == b"event":
             name = value
-    return (b"\n".join(data), name) if data else None
+    # An event without data, or with empty data, is none (the standard's "dispatch the event").
+    return (b"\n".join(data), name) if any(data) else None
 
 
 def frame(data: bytes, name: bytes | None = None) -> bytes:
@@ -65,5 +73,6 @@ def frame(data: bytes, name: bytes | None = None) -> bytes:
 
 def looks_like_events(beginning: bytes) -> bool:
     """Say whether a body whose type is not declared begins as an event stream does."""
-    start = beginning.lstrip(b"\xef\xbb\xbf\r\n")
-    return start.startswith((b"data:", b"event:", b":", b"id:", b"retry:"))
+    start = beginning.lstrip(_BYTE_ORDER_MARK + b"\r\n")
+    # A first piece may be a byte long.
+    return start.startswith(_FIELDS) or any(field.startswith(start) for field in _FIELDS)

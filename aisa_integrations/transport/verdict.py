@@ -32,11 +32,14 @@ _CAUSE_BY_CODE: Final = {
     "model_not_available": (404, Cause.MODEL_NOT_FOUND),
     "unknown_endpoint": (404, Cause.NOT_FOUND),
     "quota_exceeded": (429, Cause.QUOTA),
+    "rate_limited": (429, Cause.RATE_LIMIT),
+    "rate_limit_error": (429, Cause.RATE_LIMIT),
     "rate_limit_exceeded": (429, Cause.RATE_LIMIT),
     "upstream_rate_limit": (429, Cause.RATE_LIMIT),
     "resource_exhausted": (429, Cause.RATE_LIMIT),
     "context_length_exceeded": (400, Cause.CONTEXT_WINDOW),
-    "max_tokens_exceeded": (422, Cause.CONTEXT_WINDOW),
+    # max_tokens is above what this model writes at most, whatever the prompt: a parameter that another may well take.
+    "max_tokens_exceeded": (422, Cause.PARAMETER),
     "unsupported_parameter": (422, Cause.PARAMETER),
     "unsupported_value": (400, Cause.PARAMETER),
     "content_policy_violation": (422, Cause.CONTENT_POLICY),
@@ -48,7 +51,14 @@ _CAUSE_BY_CODE: Final = {
     "upstream_unavailable": (503, Cause.SERVER_ERROR),
     "upstream_timeout": (504, Cause.SERVER_ERROR),
     "gateway_error": (502, Cause.SERVER_ERROR),
+    # The readers' own words for a stream that is none.
+    "finish_reason_error": (502, Cause.NO_ANSWER),
+    "not_json": (502, Cause.NOT_JSON),
 }
+# Refusals that may say when they will have passed.
+_PASSING_REFUSALS: Final = frozenset(
+    {Cause.RATE_LIMIT, Cause.KEY_RATE_LIMIT, Cause.QUOTA, Cause.SERVER_ERROR, Cause.TIMEOUT}
+)
 _CAUSE_BY_STATUS: Final = {
     401: Cause.AUTH,
     402: Cause.CREDITS,
@@ -120,9 +130,11 @@ def judge(surface: Surface, head: Head, body: bytes, parsed: Any, *, now: float)
             Cause.REDIRECT, head, f"the gateway redirects to {target}, which is not followed: the key stays"
         )
     error = _error_of(parsed)
+    if error is not None and not isinstance(error, (str, Mapping)):
+        error = _plain_words(head, body, parsed)  # `"error": true`, with the words beside it
     if head.status >= 400:
         return judge_error(head, error if error is not None else _plain_words(head, body, parsed), now=now)
-    if error is not None and not _has_answer(surface, parsed):
+    if error is not None and (surface.full_policy or not _has_answer(surface, parsed)):
         return judge_error(head, error, now=now)
     if surface is Surface.OTHER:
         return None if parsed is not None else _verdict(Cause.NOT_JSON, head, _not_json(body))
@@ -131,9 +143,7 @@ def judge(surface: Surface, head: Head, body: bytes, parsed: Any, *, now: float)
     if not _has_answer(surface, parsed):
         return _verdict(Cause.NO_ANSWER, head, "the reply holds no answer")
     if surface is Surface.CHAT and any(choice.get("finish_reason") == "error" for choice in parsed["choices"]):
-        return _verdict(
-            Cause.SERVER_ERROR, head, "the model ended with finish_reason 'error'", code="finish_reason_error"
-        )
+        return _verdict(Cause.NO_ANSWER, head, "the model ended with finish_reason 'error'", code="finish_reason_error")
     return None
 
 
@@ -143,9 +153,7 @@ def judge_error(head: Head, error: Any, *, now: float) -> Verdict:
     message = str(
         fields.get("message") or (error if isinstance(error, str) else "") or fields.get("type") or ""
     ).strip()
-    code = next(
-        (str(fields[key]) for key in ("code", "type") if isinstance(fields.get(key), str) and fields[key]), None
-    )
+    code = next((word for key in ("code", "type") if (word := _code(fields.get(key))) is not None), None)
     status, cause = _classify(head, fields, code, message)
     if cause is Cause.RATE_LIMIT and _key_is_spent(head.headers):
         cause = Cause.KEY_RATE_LIMIT
@@ -158,7 +166,7 @@ def judge_error(head: Head, error: Any, *, now: float) -> Verdict:
         error=fields or None,
         seen=head.status,
         request_id=request_id if isinstance(request_id, str) else None,
-        retry_after=retry_after(head.headers, now=now) if status in (429, 503) else None,
+        retry_after=retry_after(head.headers, now=now) if cause in _PASSING_REFUSALS else None,
     )
 
 
@@ -179,6 +187,11 @@ def _classify(head: Head, fields: Mapping[str, Any], code: str | None, message: 
     if status >= 500:
         return status, Cause.SERVER_ERROR
     return status, _CAUSE_BY_STATUS.get(status, Cause.BAD_REQUEST)
+
+
+def _code(word: Any) -> str | None:
+    # A problem+json has a URL as its type, which nobody compares with.
+    return word if isinstance(word, str) and word and "://" not in word else None
 
 
 def _refusal(known: Cause | None, message: str) -> Cause:
