@@ -1,8 +1,8 @@
 """`track()`: what the calls of a block cost, over tasks and threads, billed and estimated apart.
 
 Who listens to a call is settled when it starts. A call hears the blocks of its own context. A plain worker thread
-carries no context: its call counts to every block that all the others are open inside of. Which of the others it
-belongs to can't be known, so it counts to none of them and shows as `unattributed` on each.
+carries no context: its call counts to each block that every other open one is inside of, or around. Of those that are
+open beside each other it can't be known whose it is, so it counts to none of them and shows as `unattributed` on each.
 """
 
 from __future__ import annotations
@@ -155,6 +155,9 @@ class Spend:
                 self._totals.add(self._exchanges[self._totals.calls])
             return self._totals
 
+    def _is_in_one_nest_with(self, other: Spend) -> bool:
+        return self is other or self in other._outer or other in self._outer
+
     def _renew_after_fork(self) -> None:
         self._lock = threading.Lock()
 
@@ -233,14 +236,11 @@ def listeners() -> tuple[Spend, ...]:
     with _registry_lock:
         if not _open or _loop_knows_its_own():
             return own
-        certain = [spend for spend in (*_open[0]._outer, _open[0]) if spend in _open]
-        for spend in _open[1:]:
-            around = (*spend._outer, spend)
-            certain = [candidate for candidate in certain if candidate in around]
+        certain = tuple(spend for spend in _open if all(spend._is_in_one_nest_with(other) for other in _open))
         for spend in _open:
             if spend not in certain:
                 spend._unattributed += 1
-    return tuple(certain)
+    return certain
 
 
 def _loop_knows_its_own() -> bool:
