@@ -52,10 +52,10 @@ def test_a_refusal_raises_the_class_that_stock_raises(chats: Pair, fault: str, s
 def test_the_body_of_an_error_keeps_what_the_gateway_said(chats: Pair) -> None:
     chats.our_gateway.script.fail("gpt-4o", "upstream_rate_limit")
     error = failure(chats.ours)
-    assert isinstance(error, openai.RateLimitError)
     assert (error.code, error.type) == ("upstream_rate_limit", "rate_limit_error")
     assert error.request_id == error.body["request_id"] != ""
     assert error.response.json() == {"error": error.body}
+    assert type(error) is openai.RateLimitError
 
 
 def test_the_request_id_of_a_header_is_where_stock_has_it(chats: Pair) -> None:
@@ -76,9 +76,9 @@ def test_a_lost_connection_is_the_sdk_s_own_error(chats: Pair, fault: str, strea
 def test_an_error_event_in_a_stream_raises_the_class_that_stock_raises(chats: Pair) -> None:
     chats.prepare(lambda gateway: gateway.script.fail("gpt-4o", "error_event_after_content"))
     stock, ours = failure(chats.stock, stream=True), failure(chats.ours, stream=True)
-    assert type(ours) is type(stock) is openai.APIError
     assert stock.body["message"] in ours.body["message"]
     assert ours.body["partial"].startswith("Simulated")
+    assert type(ours) is type(stock) is openai.APIError
 
 
 def test_a_wrong_argument_is_the_sdk_s_own_error(chats: Pair) -> None:
