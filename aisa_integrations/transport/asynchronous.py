@@ -33,7 +33,7 @@ from .effects import (
 from .exchange import Steps
 from .flow import Flow, framed
 from .network import Async, AsyncPool, NetworkOptions
-from .outgoing import failure_of, too_late
+from .outgoing import failure_of, let_flow, too_late
 from .request import Call, CallOptions
 from .sync import DRAIN_SECONDS
 
@@ -45,7 +45,7 @@ class AsyncReply:
 
     def __init__(self, response: httpx2.Response, read_timeout: float | None) -> None:
         self.response = response
-        self._read_timeout = read_timeout
+        self.read_timeout = read_timeout
         self._loop = asyncio.get_running_loop()
         encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
         # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
@@ -63,29 +63,22 @@ class AsyncReply:
         if expires is None:
             return await self._next()
         left = expires - time.monotonic()
-        if self._read_timeout is not None and left >= self._read_timeout:
+        if self.read_timeout is not None and left >= self.read_timeout:
             piece = await self._next()
         else:
             try:
                 async with asyncio.timeout(left):
                     piece = await self._next()
             except TimeoutError:
-                return too_late(left)
-        return too_late(left) if piece is not ENDED and time.monotonic() >= expires else piece
+                return too_late()
+        return too_late() if piece is not ENDED and time.monotonic() >= expires else piece
 
     async def read_all(self, expires: float) -> bytes | Failed:
         """Return the whole body, no later than a monotonic second."""
         pieces: list[bytes] = []
-        began = time.monotonic()
-        while True:
-            piece = await self._next()
-            if isinstance(piece, Failed):
-                return piece
-            if not isinstance(piece, bytes):
-                return b"".join(pieces)
+        while isinstance(piece := await self.read(expires), bytes):
             pieces.append(piece)
-            if time.monotonic() >= expires:
-                return too_late(expires - began)
+        return piece if isinstance(piece, Failed) else b"".join(pieces)
 
     async def drain(self) -> None:
         """Read what is left of a body whose content is over, within a short time."""
@@ -143,8 +136,10 @@ class AsyncFlow:
                 piece = await self._reply.read(None)
                 if not isinstance(piece, bytes):
                     return self.flow.end(piece)
-                if events := self.flow.reader.feed(piece):
+                if events := self.flow.feed(piece):
                     return events
+                if self.flow.stalled(time.monotonic(), self._reply.read_timeout):
+                    return self.flow.end(too_late())
             if last := self.flow.end():
                 return last
         except BaseException:
@@ -283,7 +278,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
             response = await (await self._network.current(built.url)).handle_async_request(built)
         except httpx2.RequestError as error:
             return None, failure_of(error)
-        reply = AsyncReply(response, built.extensions["timeout"]["read"])
+        reply = AsyncReply(response, let_flow(built, effect.wire))
         return reply, reply.head
 
     async def aclose(self) -> None:

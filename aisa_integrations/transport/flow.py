@@ -20,7 +20,7 @@ class Flow:
         settled: whether the end has been dealt with.
     """
 
-    __slots__ = ("__weakref__", "_first", "_steps", "exchange", "reader", "settled", "verdict")
+    __slots__ = ("__weakref__", "_first", "_quiet_since", "_steps", "exchange", "reader", "settled", "verdict")
 
     def __init__(self, handed: HandOver, steps: Steps) -> None:
         self.reader = handed.reader
@@ -29,6 +29,7 @@ class Flow:
         self.settled = False
         self._first: list[Event] | None = handed.first
         self._steps = steps
+        self._quiet_since: float | None = None
 
     def begin(self) -> list[Event]:
         """Return the events that had come before the stream was handed over, once."""
@@ -39,6 +40,24 @@ class Flow:
     def wants_more(self) -> bool:
         """Say whether another piece of the body must be read."""
         return not self.settled and self.reader.error is None and not self.reader.done
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """Return the events that are whole once this piece is added."""
+        events = self.reader.feed(piece)
+        if events:
+            self._quiet_since = None
+        return events
+
+    def stalled(self, now: float, read_timeout: float | None) -> bool:
+        """Say whether nothing but comments has come for longer than a read may take: they renew its timeout for ever.
+
+        Args:
+            now: monotonic second at which a piece brought no event.
+            read_timeout: seconds that may pass between two events, or None for no limit.
+        """
+        if self._quiet_since is None:
+            self._quiet_since = now
+        return read_timeout is not None and not self.reader.is_amid and now - self._quiet_since >= read_timeout
 
     def end(self, how: Signal | Failed = ENDED) -> list[Event]:
         """Settle the exchange; return the last events, such as the error the stream ended with."""

@@ -23,7 +23,8 @@ def check_origin(url: httpx2.URL, origin: Origin) -> None:
         ConfigurationError: the key stays here; the text says how to reach another origin.
     """
     default = 443 if url.scheme == "https" else 80
-    if url.scheme == origin.scheme and url.host == origin.host and (url.port or default) == origin.port:
+    port = default if url.port is None else url.port
+    if url.scheme == origin.scheme and url.raw_host == origin.host.encode() and port == origin.port:
         return
     raise ConfigurationError(
         f"This client talks to {origin} alone, and its key goes nowhere else; it was asked to call "
@@ -31,15 +32,14 @@ def check_origin(url: httpx2.URL, origin: Origin) -> None:
     )
 
 
-def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float, shrink_read: bool) -> httpx2.Request:
+def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float) -> httpx2.Request:
     """Return the HTTP request of one attempt. The caller's own request is left as it is: SDKs show it in errors.
 
     Args:
         wire: what to send.
         request: the request the face built; its URL, headers and extensions are taken over.
         key: sent as Bearer, in place of whatever the face sent.
-        seconds: what the attempt may take.
-        shrink_read: whether the read timeout is cut to that too; never for a stream, which may flow on after.
+        seconds: what the attempt may take; every timeout is cut to it.
     """
     url = request.url
     if wire.path != wire.call.place.path or _has_foreign_query(wire.call.query):
@@ -56,8 +56,6 @@ def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float
         stream = httpx2.ByteStream(wire.content)
     timeouts = wire.call.timeouts
     timeout: dict[str, float | None] = {step: _within(limit, seconds) for step, limit in timeouts.items()}
-    if not shrink_read:
-        timeout["read"] = timeouts.get("read")
     extensions = {name: value for name, value in request.extensions.items() if name != "aisa"}
     return httpx2.Request(
         request.method,
@@ -66,6 +64,17 @@ def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float
         stream=stream,
         extensions={**extensions, "timeout": timeout},
     )
+
+
+def let_flow(built: httpx2.Request, wire: Wire) -> float | None:
+    """Return the read timeout of a reply's body: for a stream, whose head has come, the caller's own again.
+
+    httpcore looks a timeout up when it begins to wait for a head, and once more when it begins to read a body.
+    """
+    timeouts: dict[str, float | None] = built.extensions["timeout"]
+    if wire.call.streams:
+        timeouts["read"] = wire.call.timeouts.get("read")
+    return timeouts["read"]
 
 
 def _within(limit: float | None, seconds: float) -> float:
@@ -100,9 +109,9 @@ def failure_of(error: httpx2.RequestError) -> Failed:
     return Failed(kind, type(error).__name__, str(error))
 
 
-def too_late(seconds: float) -> Failed:
+def too_late() -> Failed:
     """Return the failure of an attempt that used up its time though the connection was alive."""
-    return Failed(FailureKind.TIMEOUT, "ReadTimeout", f"nothing that could be handed over came within {seconds:.3g} s")
+    return Failed(FailureKind.TIMEOUT, "ReadTimeout", "nothing that could be handed over came in time")
 
 
 def exception_of(failed: Failed, request: httpx2.Request | None, note: str | None) -> httpx2.RequestError:

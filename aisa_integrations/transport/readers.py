@@ -60,6 +60,11 @@ class StreamReader(ABC):
         return self.done
 
     @property
+    def is_amid(self) -> bool:
+        """Say whether a part of an event has come."""
+        return self._decoder.is_amid
+
+    @property
     def partial(self) -> str:
         """Return the text that has come so far."""
         return "".join(self._text)

@@ -38,6 +38,11 @@ class EventDecoder:
         self._pending = rest
         return [event for block in whole.split(b"\n\n") if (event := _parse(block)) is not None]
 
+    @property
+    def is_amid(self) -> bool:
+        """Say whether a part of an event, or of a comment, has come."""
+        return bool(self._pending.strip())
+
     def flush(self) -> list[RawEvent]:
         """Return the event that the body ended in without a blank line, if it holds data."""
         text, self._pending = self._pending.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), b""

@@ -35,7 +35,7 @@ from .effects import (
 from .exchange import Steps
 from .flow import Flow, framed
 from .network import NetworkOptions, Sync, SyncPool
-from .outgoing import failure_of, too_late
+from .outgoing import failure_of, let_flow, too_late
 from .request import Call, CallOptions
 from .watchdog import socket_of, watchdog
 
@@ -48,7 +48,7 @@ class SyncReply:
 
     def __init__(self, response: httpx2.Response, read_timeout: float | None) -> None:
         self.response = response
-        self._read_timeout = read_timeout
+        self.read_timeout = read_timeout
         self._encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
         if self._encoded:
             # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
@@ -67,29 +67,22 @@ class SyncReply:
             return self._next()
         left = expires - time.monotonic()
         watch = None
-        if self._read_timeout is None or left < self._read_timeout:
+        if self.read_timeout is None or left < self.read_timeout:
             sock = socket_of(self.response)
             watch = watchdog.watch(sock, expires) if sock is not None else None
         piece = self._next()
         if watch is not None:
             watch.cancel()
         if (watch is not None and watch.fired) or (piece is not ENDED and time.monotonic() >= expires):
-            return too_late(left)
+            return too_late()
         return piece
 
     def read_all(self, expires: float) -> bytes | Failed:
         """Return the whole body, no later than a monotonic second."""
         pieces: list[bytes] = []
-        began = time.monotonic()
-        while True:
-            piece = self._next()
-            if isinstance(piece, Failed):
-                return piece
-            if not isinstance(piece, bytes):
-                return b"".join(pieces)
+        while isinstance(piece := self.read(expires), bytes):
             pieces.append(piece)
-            if time.monotonic() >= expires:
-                return too_late(expires - began)
+        return piece if isinstance(piece, Failed) else b"".join(pieces)
 
     def drain(self) -> None:
         """Read what is left of a body whose content is over, within a short time."""
@@ -133,8 +126,10 @@ class SyncFlow:
                 piece = self._reply.read(None)
                 if not isinstance(piece, bytes):
                     yield self.flow.end(piece)
-                elif events := self.flow.reader.feed(piece):
+                elif events := self.flow.feed(piece):
                     yield events
+                elif self.flow.stalled(time.monotonic(), self._reply.read_timeout):
+                    yield self.flow.end(too_late())
             yield self.flow.end()
         finally:
             self.close()
@@ -256,7 +251,7 @@ class AisaTransport(httpx2.BaseTransport):
             response = self._network.current(built.url).handle_request(built)
         except httpx2.RequestError as error:
             return None, failure_of(error)
-        reply = SyncReply(response, built.extensions["timeout"]["read"])
+        reply = SyncReply(response, let_flow(built, effect.wire))
         return reply, reply.head
 
     def close(self) -> None:
