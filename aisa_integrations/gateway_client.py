@@ -407,7 +407,9 @@ def _listed(answer: Answer) -> list[dict[str, Any]]:
 def error_of(effect: Answer | HandOver | PassOn | Fail, call: Call) -> AisaError:
     """Return the error of the tree that a failed call is."""
     if isinstance(effect, Fail):
-        return _error(effect.verdict, call.model, effect.exchange, ())
+        error = _error(effect.verdict, call.model, effect.exchange, ())
+        error.status = None  # no reply came, or not the whole of it
+        return error
     if isinstance(effect, Answer) and effect.verdict is not None and effect.exchange is not None:
         return _error(effect.verdict, call.model, effect.exchange, effect.suggestions)
     return GatewayError("the gateway answered with something else than what was asked for", model=call.model)

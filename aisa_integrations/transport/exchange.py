@@ -173,7 +173,8 @@ class _Run:
         if end is CLOSED or reader.ended:
             return None
         if isinstance(end, Failed):
-            return replace(judge_failure(end, head.status), cause=Cause.INTERRUPTED)
+            broken = judge_failure(end, head.status)
+            return replace(broken, cause=Cause.INTERRUPTED, message=f"the stream broke off: {broken.message}")
         return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
 
     def _note_failure(self, wire: Wire, failed: Unanswered) -> None:
@@ -220,16 +221,20 @@ class _Run:
         """Say in one word why the whole call failed: as if alone for one model or one shared cause."""
         last = self._verdicts[-1]
         last_by_model = {
-            self._plan.asked_as(a.model): v.cause for a, v in zip(self._attempts, self._verdicts, strict=True)
+            self._plan.asked_as(attempt.model): verdict
+            for attempt, verdict in zip(self._attempts, self._verdicts, strict=True)
         }
-        if last.rule.action is not Action.RAISE and len(set(last_by_model.values())) > 1:
-            words = f"All {len(last_by_model)} models failed:"
+        causes = {verdict.cause for verdict in last_by_model.values()}
+        if last.rule.action is not Action.RAISE and len(causes) > 1:
+            words = f"All {len(last_by_model)} models failed, each for its own reason."
             return self._refuse(Verdict(Cause.ALL_MODELS_FAILED, 502, words, "all_models_failed"))
         alike = len(last_by_model) == 1 or len({verdict.cause for verdict in self._verdicts}) == 1
         if alike and self._failure is not None:
             record = self._record(None, NO_USAGE, error=last.cause.value)
             return Fail(self._failure, last, record)
-        return self._refuse(last)
+        waits = [verdict.retry_after for verdict in last_by_model.values() if verdict.retry_after is not None]
+        # The call may be made again as soon as one of the models answers again.
+        return self._refuse(replace(last, retry_after=min(waits, default=None)))
 
     def _refuse(self, verdict: Verdict) -> Answer:
         model = self._plan.asked_as(self._attempts[-1].model) if self._attempts else self._call.model

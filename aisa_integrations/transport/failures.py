@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -20,8 +21,11 @@ _NEXT_STEP: Final = {
     Cause.QUOTA: "The key has reached its own spend cap: raise it, or use another key; waiting does not help.",
     Cause.RATE_LIMIT: "Ask again later, or name fallbacks=[…].",
     Cause.KEY_RATE_LIMIT: "The key's limit is spent for now, for every model: ask again after the reset.",
+    Cause.NOT_FOUND: "Check base_url: the gateway has no such route.",
     Cause.CONTEXT_WINDOW: "Shorten the prompt, or name a fallback with a larger window.",
     Cause.PARAMETER: "Leave the parameter out for this model, or name fallbacks=[…].",
+    Cause.BAD_REQUEST: "Change the request as these words say: no other model would take it.",
+    Cause.CONTENT_POLICY: "Change what the request says, or use another model.",
     Cause.CONNECT: "Check the network, the proxy and base_url.",
     Cause.TIMEOUT: "Raise timeout=…, or name fallbacks=[…].",
     Cause.CONNECTION_LOST: "Ask again, or name fallbacks=[…].",
@@ -31,6 +35,7 @@ _NEXT_STEP: Final = {
     Cause.NOT_A_STREAM: "Ask again, name fallbacks=[…], or ask without stream.",
     Cause.CUT: "Ask again, or name fallbacks=[…].",
     Cause.REDIRECT: "Check base_url.",
+    Cause.ALL_MODELS_FAILED: "Each line says why; ask again, or name other fallbacks=[…].",
     Cause.INTERRUPTED: "What had come is in `partial`; ask again for the rest.",
 }
 _GOOGLE_STATUS: Final = {
@@ -56,7 +61,7 @@ def suggestions(verdict: Verdict, model: str | None) -> tuple[str, ...]:
 def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = ()) -> str:
     """Say what happened, with which model, and what to do next; with several models, list each attempt."""
     if verdict.cause is Cause.ALL_MODELS_FAILED:
-        return verdict.message + "".join(f"\n  {line(attempt)}" for attempt in attempts)
+        return f"{verdict.message} {_NEXT_STEP[verdict.cause]}" + _lines(attempts)
     close = suggestions(verdict, model)
     next_step = _NEXT_STEP.get(verdict.cause, "")
     if verdict.cause is Cause.MODEL_NOT_FOUND:
@@ -65,16 +70,25 @@ def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (
         next_step += f" The gateway says to wait {verdict.retry_after:g} s."
     message = verdict.message.rstrip()
     words = message if message.endswith((".", "!", "?")) else f"{message}."
-    where = f" [{model}]" if model and model not in message else ""
+    where = f" [{model}]" if model and not _names(message, model) else ""
     text = " ".join(part for part in (f"{words}{where}", next_step) if part)
     models = {attempt.model for attempt in attempts}
-    return text + "".join(f"\n  {line(attempt)}" for attempt in attempts) if len(models) > 1 else text
+    return text + _lines(attempts) if len(models) > 1 else text
+
+
+def _names(message: str, model: str) -> bool:
+    # As a word of its own: a text on `gpt-4o-mini` does not name `gpt-4o`.
+    return re.search(rf"(?<![\w./-]){re.escape(model)}(?![\w/-]|\.\w)", message) is not None
+
+
+def _lines(attempts: Sequence[Attempt]) -> str:
+    return "".join(f"\n  {line(attempt)}" for attempt in attempts)
 
 
 def line(attempt: Attempt) -> str:
     """Return one attempt as a line: model, status, cause."""
     status = f"status {attempt.status}" if attempt.status is not None else "no reply"
-    return f"{attempt.model}: {status}, {attempt.cause or 'answered'}"
+    return f"{attempt.model or 'the gateway'}: {status}, {attempt.cause or 'answered'}"
 
 
 def header_line(attempt: Attempt) -> str:
