@@ -117,7 +117,10 @@ def _tools(body: Json) -> Json:
             "function": {
                 "name": tool["name"],
                 "description": tool.get("description", ""),
-                "parameters": tool.get("parametersJsonSchema") or lower_types(tool.get("parameters") or {}),
+                # google-genai writes this one name in snake case; Google's API takes either.
+                "parameters": tool.get("parametersJsonSchema")
+                or tool.get("parameters_json_schema")
+                or lower_types(tool.get("parameters") or {}),
             },
         }
         for tool in declared
