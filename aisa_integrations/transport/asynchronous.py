@@ -44,19 +44,16 @@ class AsyncReply:
     """The open reply of one attempt."""
 
     def __init__(self, response: httpx2.Response, read_timeout: float | None) -> None:
-        self.response = response
+        self.response: httpx2.Response | None = response
         self.read_timeout = read_timeout
         self._loop = asyncio.get_running_loop()
+        # Kept beside the response: its own stream is about to be replaced by the body that reads from here.
+        self._stream: Any = response.stream
         encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
         # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
         self._pieces: AsyncIterator[bytes] = (
-            response.aiter_bytes() if encoded else response.stream.__aiter__()  # type: ignore[union-attr]
+            response.aiter_bytes() if encoded else self._stream.__aiter__()  # type: ignore[union-attr]
         )
-
-    @property
-    def head(self) -> Head:
-        """Return the head of the reply."""
-        return Head(self.response.status_code, self.response.headers)
 
     async def read(self, expires: float | None) -> bytes | Failed | Signal:
         """Return the next piece; with `expires`, no later than that monotonic second."""
@@ -97,7 +94,7 @@ class AsyncReply:
         # The stream's own iterator is an async generator: left open, the loop would finalise it in its own time.
         if hasattr(self._pieces, "aclose"):
             await self._pieces.aclose()
-        await self.response.stream.aclose()  # type: ignore[union-attr]
+        await self._stream.aclose()
 
     def abort(self) -> None:
         """Have the connection closed by its loop, from any thread; nothing is left to do where that loop is gone."""
@@ -119,19 +116,18 @@ class AsyncFlow:
     def __init__(self, handed: HandOver, reply: AsyncReply, steps: Steps) -> None:
         self.flow = Flow(handed, steps)
         self._reply = reply
-        self._begun = False
         self._finalizer = weakref.finalize(self, _abandon, self.flow, reply)
         self._finalizer.atexit = False
+        # Its body is what holds this flow: with the response in the finalizer's hands, it would never be collected.
+        reply.response = None
 
     def __aiter__(self) -> AsyncFlow:
         return self
 
     async def __anext__(self) -> list[Event]:
         try:
-            if not self._begun:
-                self._begun = True
-                if first := self.flow.begin():
-                    return first
+            if first := self.flow.begin():
+                return first
             while self.flow.wants_more:
                 piece = await self._reply.read(None)
                 if not isinstance(piece, bytes):
@@ -279,7 +275,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
         except httpx2.RequestError as error:
             return None, failure_of(error)
         reply = AsyncReply(response, let_flow(built, effect.wire))
-        return reply, reply.head
+        return reply, Head(response.status_code, response.headers)
 
     async def aclose(self) -> None:
         """Close the running loop's connections."""
