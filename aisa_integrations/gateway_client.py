@@ -192,7 +192,7 @@ class GatewayClient(_Face):
         effect, reply = transport.run(steps, call, request, _OPTIONS)
         if not isinstance(effect, HandOver) or reply is None:
             raise error_of(effect, call)
-        return GatewayStream(SyncFlow(effect, reply, steps, transport._abandoned), call)
+        return GatewayStream(SyncFlow(effect, reply, steps), call)
 
     def models(self) -> list[dict[str, Any]]:
         """Return the models that the gateway serves now."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 import secrets
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigurationError, MissingKeyError
 
 DEFAULT_BASE_URL: Final = "https://api.aisa.one"
+# An internationalised name is written in its ASCII form (xn--…), which has one reading.
+_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 DEFAULT_CONNECT_TIMEOUT: Final = 10.0
 # The gateway's documentation (April 2026) advises a read timeout of 120 s: it closes a stream idle for 60 s itself.
 DEFAULT_READ_TIMEOUT: Final = 120.0
@@ -57,6 +60,11 @@ class ApiKey:
     def token(self) -> str:
         """Return the random name of this key, the same for equal keys of one process."""
         return self._token
+
+    @property
+    def fits_a_header(self) -> bool:
+        """Say whether the key holds only what an HTTP header can carry."""
+        return all("!" <= character <= "~" for character in self.reveal())
 
     def __repr__(self) -> str:
         return "ApiKey('…')"
@@ -122,18 +130,18 @@ class Settings:
     origin: Origin
     timeouts: Timeouts = Timeouts()
 
-    def with_key(self, key: str) -> Settings:
+    def with_key(self, key: object) -> Settings:
         """Return these settings with another key."""
-        return replace(self, key=resolve_key(key))
+        return replace(self, key=given_key(key))
 
 
 def resolve_settings(
-    api_key: str | None = None, base_url: str | None = None, timeout: float | Unset | None = UNSET
+    api_key: object = None, base_url: object = None, timeout: float | Unset | None = UNSET
 ) -> Settings:
     """Settle who we talk to: arguments before `AISA_API_KEY` and `AISA_BASE_URL`; empty means missing.
 
     Args:
-        api_key: the key; None looks in the environment.
+        api_key: the key, or one that was concealed; None looks in the environment.
         base_url: the origin, with or without `/v1`; None looks in the environment, then takes the live gateway.
         timeout: seconds an attempt may take, for connecting and reading alike; None is no limit.
 
@@ -141,36 +149,51 @@ def resolve_settings(
         MissingKeyError: no key was given or found.
         ConfigurationError: an argument that cannot work.
     """
-    origin = parse_origin(base_url or os.environ.get("AISA_BASE_URL") or DEFAULT_BASE_URL)
+    api_key = concealed(api_key)
+    given = base_url if base_url is not None and base_url != "" else os.environ.get("AISA_BASE_URL")
+    origin = parse_origin(given or DEFAULT_BASE_URL)
     return Settings(key=resolve_key(api_key), origin=origin, timeouts=resolve_timeouts(timeout))
 
 
-def resolve_key(api_key: str | None) -> ApiKey:
+def concealed(api_key: object) -> object:
+    """Return a key as an `ApiKey`, unchecked; None for an empty one; anything else as it is.
+
+    Whoever takes a key from a caller conceals it first of all: the locals of a frame end up in error reports, and any
+    later line may raise.
+    """
+    if isinstance(api_key, str):
+        return ApiKey(api_key.strip()) if api_key.strip() else None
+    return api_key
+
+
+def resolve_key(api_key: object) -> ApiKey:
     """Return the given key, else the one in `AISA_API_KEY`, or raise `MissingKeyError`."""
-    if api_key is not None and not isinstance(api_key, str):
-        # Never show the value: whatever it is, it was meant to be a key.
-        raise ConfigurationError(f"api_key is a string, not {type(api_key).__name__}.")
-    key = (api_key or os.environ.get("AISA_API_KEY") or "").strip()
-    if not key:
+    api_key = concealed(api_key)
+    return given_key(concealed(os.environ.get("AISA_API_KEY")) if api_key is None else api_key)
+
+
+def given_key(api_key: object) -> ApiKey:
+    """Return the given key, or raise: an empty one must not turn into the key of another."""
+    api_key = concealed(api_key)
+    if api_key is None:
         raise MissingKeyError(
             "No API key: pass api_key=… or set AISA_API_KEY. Get a key at https://aisa.one, or try everything "
             "without one on the local gateway: `from aisa_integrations.local import LocalGateway`, then "
             "`with LocalGateway() as gw:` and base_url=gw.url, api_key=gw.api_key."
         )
-    if not key.isascii() or not key.isprintable() or " " in key:
+    if not isinstance(api_key, ApiKey):
+        # Never show the value: whatever it is, it was meant to be a key.
+        raise ConfigurationError(f"api_key is a string, not {type(api_key).__name__}.")
+    if not api_key.fits_a_header:
         raise ConfigurationError("api_key holds a character that no HTTP header can carry; was it copied whole?")
-    return ApiKey(key)
+    return api_key
 
 
 def parse_origin(base_url: object) -> Origin:
     """Return the origin of a base URL, which is the origin itself, alone or with `/v1` (or `/v1beta`) behind it."""
-    parts = urlsplit(str(base_url).strip())
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    host = (parts.hostname or "").rstrip(".")
-    if parts.scheme not in ("http", "https") or not host or port == -1:
+    parts = _split(str(base_url).strip())
+    host = _host(parts.hostname) if parts is not None else None
+    if parts is None or host is None or parts.scheme not in ("http", "https") or parts.port == 0:
         raise ConfigurationError(f"base_url is an origin such as {DEFAULT_BASE_URL}, not {_shown(base_url)}.")
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError("base_url holds a user or password; the key goes in api_key=…, or AISA_API_KEY.")
@@ -183,13 +206,37 @@ def parse_origin(base_url: object) -> Origin:
         raise ConfigurationError(
             f"base_url {_shown(base_url)} would send the key in clear text: use https (http is for loopback only)."
         )
-    return Origin(parts.scheme, host, port or (443 if parts.scheme == "https" else 80))
+    return Origin(parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def _split(text: str) -> SplitResult | None:
+    # urlsplit drops tabs and newlines from the middle, and what is left is not what the caller wrote.
+    if not text.isprintable() or " " in text:
+        return None
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _host(hostname: str | None) -> str | None:
+    """Return a host in the form that requests carry, or None where two readers might take it for different ones."""
+    host = (hostname or "").rstrip(".")
+    if ":" not in host:
+        return host if _HOST.fullmatch(host) else None
+    try:
+        return None if "%" in host else ipaddress.IPv6Address(host).compressed
+    except ValueError:
+        return None
 
 
 def _shown(base_url: object) -> str:
-    # A user or query part may hold a secret that was pasted into the URL.
-    text = str(base_url).partition("?")[0]
-    scheme, separator, rest = text.rpartition("://")
+    # What has no scheme may be a key in the wrong place; a user or query part may hold a secret too.
+    scheme, separator, rest = str(base_url).partition("?")[0].rpartition("://")
+    if not separator:
+        return "text without https:// in front" if isinstance(base_url, str) else type(base_url).__name__
     return repr(scheme + separator + rest.rpartition("@")[2])
 
 

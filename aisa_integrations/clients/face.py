@@ -44,7 +44,7 @@ class Face:
         """Return the timeouts in httpx2's form."""
         return httpx2.Timeout(**self.settings.timeouts.as_extension())
 
-    def with_key(self, key: str) -> Face:
+    def with_key(self, key: object) -> Face:
         """Return the same with another key."""
         return replace(self, settings=self.settings.with_key(key))
 
@@ -54,9 +54,9 @@ class Face:
 
 
 def resolve_face(
-    api_key: str | None,
+    api_key: object,
     *,
-    base_url: str | None,
+    base_url: object,
     timeout: float | Unset | None,
     max_retries: int | None,
     fallbacks: Iterable[str] | None,

@@ -12,7 +12,7 @@ import httpx2
 
 from ..errors import ConfigurationError
 from ..policy import Policy
-from ..settings import UNSET, Unset, resolve_timeouts
+from ..settings import UNSET, Unset, concealed, resolve_timeouts
 from ..transport import AisaTransport, AsyncAisaTransport
 from .face import PLACEHOLDER, Face, refuse, resolve_face
 
@@ -176,8 +176,9 @@ def genai_client(
         MissingKeyError: no key was given or found.
         ConfigurationError: an argument that cannot work, or would go around the key guard.
     """
+    key, api_key = concealed(api_key), None
     face = resolve_face(
-        api_key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
+        key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
         policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
     )  # fmt: skip
     refuse(vendor, _AROUND_US)

@@ -13,7 +13,7 @@ import openai
 
 from ..errors import ConfigurationError
 from ..policy import Policy
-from ..settings import UNSET, Unset, parse_origin, resolve_timeouts
+from ..settings import UNSET, Unset, concealed, parse_origin, resolve_timeouts
 from ..transport import AisaTransport, AsyncAisaTransport
 from .face import PLACEHOLDER, Face, refuse, resolve_face
 from .user_client import wrap_async, wrap_sync
@@ -52,8 +52,9 @@ class _AisaFace:
         return PLACEHOLDER
 
     @api_key.setter
-    def api_key(self, key: str) -> None:
+    def api_key(self, key: object) -> None:
         if key != PLACEHOLDER:
+            key = concealed(key)
             self._aisa = self._aisa.with_key(key)
 
     @property
@@ -79,10 +80,9 @@ class _AisaFace:
         **changes: Any,
     ) -> Any:
         """Return a copy with other options, as the SDK's own `copy` does; retries go to the policy."""
+        key, given, api_key = concealed(api_key), api_key is not None, None
         refuse(changes, _AROUND_US)
-        face = self._aisa
-        if api_key is not None:
-            face = face.with_key(api_key)
+        face = self._aisa.with_key(key) if given else self._aisa
         if isinstance(max_retries, int):
             face = face.with_max_retries(max_retries)
         if base_url is not None and not isinstance(base_url, openai.NotGiven):
@@ -191,8 +191,9 @@ def openai_client(
         ConfigurationError: an argument that cannot work, or would go around the key guard.
         TypeError: an `http_client` of another kind, or an argument that `openai.OpenAI` does not know.
     """
+    key, api_key = concealed(api_key), None
     face = resolve_face(
-        api_key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
+        key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
         policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
     )  # fmt: skip
     refuse(vendor, _AROUND_US)
@@ -218,8 +219,9 @@ def async_openai_client(
     **vendor: Any,
 ) -> openai.AsyncOpenAI:
     """Make an `openai.AsyncOpenAI` that talks to the gateway; see `openai_client`. It lives through several loops."""
+    key, api_key = concealed(api_key), None
     face = resolve_face(
-        api_key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
+        key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
         policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
     )  # fmt: skip
     refuse(vendor, _AROUND_US)

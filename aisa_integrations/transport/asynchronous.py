@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2
 
+from ..forks import generation, keep_inherited
+from ..locks import when_calm
 from ..policy import Policy
 from ..settings import Settings
 from .core import Core, raised, shaped, strip_frames
@@ -47,6 +49,8 @@ class AsyncReply:
         self.response: httpx2.Response | None = response
         self.read_timeout = read_timeout
         self._loop = asyncio.get_running_loop()
+        self._generation = generation()
+        self._ended = False
         # Kept beside the response: its own stream is about to be replaced by the body that reads from here.
         self._stream: Any = response.stream
         encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
@@ -54,6 +58,11 @@ class AsyncReply:
         self._pieces: AsyncIterator[bytes] = (
             response.aiter_bytes() if encoded else self._stream.__aiter__()  # type: ignore[union-attr]
         )
+
+    @property
+    def inherited(self) -> bool:
+        """Say whether it was opened by the process that this one was forked from, and is that one's to read."""
+        return self._generation != generation()
 
     async def read(self, expires: float | None) -> bytes | Failed | Signal:
         """Return the next piece; with `expires`, no later than that monotonic second."""
@@ -85,12 +94,21 @@ class AsyncReply:
 
     async def _next(self) -> bytes | Failed | Signal:
         try:
-            return await anext(self._pieces, ENDED)
+            piece = await anext(self._pieces, ENDED)
+            self._ended = piece is ENDED
+            return piece
         except httpx2.RequestError as error:
             return failure_of(error)
 
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body was not read to its end."""
+        if self._ended:
+            await self._close()
+        else:
+            # Closing a connection waits, and a caller that is cancelled there would leave its slot taken for ever.
+            await asyncio.shield(self._close_soon())
+
+    async def _close(self) -> None:
         # The stream's own iterator is an async generator: left open, the loop would finalise it in its own time.
         if hasattr(self._pieces, "aclose"):
             await self._pieces.aclose()
@@ -101,10 +119,11 @@ class AsyncReply:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._close_soon)
 
-    def _close_soon(self) -> None:
-        task = self._loop.create_task(self.aclose())
+    def _close_soon(self) -> asyncio.Task[None]:
+        task = self._loop.create_task(self._close())
         _closing.add(task)
         task.add_done_callback(_closing.discard)
+        return task
 
 
 class AsyncFlow:
@@ -128,48 +147,48 @@ class AsyncFlow:
         try:
             if first := self.flow.begin():
                 return first
+            how: Signal | Failed = ENDED
             while self.flow.wants_more:
                 piece = await self._reply.read(None)
                 if not isinstance(piece, bytes):
-                    return self.flow.end(piece)
+                    how = piece
+                    break
                 if events := self.flow.feed(piece):
                     return events
                 if self.flow.stalled(time.monotonic(), self._reply.read_timeout):
-                    return self.flow.end(too_late())
-            if last := self.flow.end():
-                return last
+                    how = too_late()
+                    break
+            last = self.flow.end(how)
         except BaseException:
-            await self._close_whatever_happens()
+            await self.aclose()
             raise
+        # Before the last events: an SDK that raises for the error among them leaves the stream open.
         await self.aclose()
+        if last:
+            return last
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Settle the call and give the connection back."""
         if self._finalizer.detach() is None:
             return
-        self.flow.drop()
-        if self.flow.reader.done:
-            await self._reply.drain()
-        await self._reply.aclose()
-
-    async def _close_whatever_happens(self) -> None:
-        if self._finalizer.detach() is not None:
-            self.flow.drop()
-            await shielded(self._reply)
+        if self._reply.inherited:
+            keep_inherited(self.flow, self._reply)
+            return
+        when_calm(self.flow.drop)
+        try:
+            if self.flow.reader.done:
+                await self._reply.drain()
+        finally:
+            await self._reply.aclose()
 
 
 def _abandon(flow: Flow, reply: AsyncReply) -> None:
-    flow.drop()
+    if reply.inherited:
+        keep_inherited(flow, reply)
+        return
+    when_calm(flow.drop)
     reply.abort()
-
-
-async def shielded(reply: AsyncReply) -> None:
-    """Close a reply even while the caller's task is being cancelled."""
-    task = asyncio.ensure_future(reply.aclose())
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
-    await asyncio.shield(task)
 
 
 class _AsyncBody(httpx2.AsyncByteStream):
@@ -262,7 +281,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
         except BaseException as error:
             steps.close()
             if reply is not None:
-                await shielded(reply)
+                await reply.aclose()
             raise strip_frames(error)  # noqa: B904 - the very exception goes on, without the frames below us
 
     async def _send(

@@ -16,15 +16,12 @@ from typing import Any, Final, Protocol
 
 import httpx2
 
-from ..forks import renew_after_fork
+from ..forks import keep_inherited, renew_after_fork
 from ..settings import Origin
 from .shards import ShardedTransport
 
 # The pool limits that the stock openai client has (1,000 connections, 100 kept alive).
 DEFAULT_LIMITS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
-
-# Pools of the parent process. Closing or collecting them in a child would disturb sockets that are not its own.
-_orphans: list[Any] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +87,7 @@ class SyncPool:
             self.close()
 
     def _renew_after_fork(self) -> None:
-        if self._transport is not None:
-            _orphans.append(self._transport)
+        keep_inherited(self._transport)
         self._transport = None
         self._lock = threading.Lock()
 
@@ -135,7 +131,7 @@ class AsyncPool:
             await pool.keeper.aclose()
 
     def _renew_after_fork(self) -> None:
-        _orphans.extend(self._by_loop.values())
+        keep_inherited(*self._by_loop.values())
         self._by_loop = {}
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import socket
 import time
 import weakref
-from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
 import httpx2
 
+from ..forks import generation, keep_inherited
+from ..locks import when_calm
 from ..policy import Policy
 from ..settings import Settings
 from .core import Core, raised, shaped, strip_frames
@@ -47,19 +49,23 @@ class SyncReply:
     """The open reply of one attempt."""
 
     def __init__(self, response: httpx2.Response, read_timeout: float | None) -> None:
-        self.response = response
+        self.response: httpx2.Response | None = response
         self.read_timeout = read_timeout
+        self._generation = generation()
+        # Kept here: the body that the caller gets takes its place in the response.
+        self._stream: Any = response.stream
+        self._extensions = response.extensions
         self._encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
         if self._encoded:
             # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
             self._pieces = response.iter_bytes()
         else:
-            self._pieces = iter(response.stream)  # type: ignore[arg-type]
+            self._pieces = iter(self._stream)  # type: ignore[arg-type]
 
     @property
-    def head(self) -> Head:
-        """Return the head of the reply."""
-        return Head(self.response.status_code, self.response.headers)
+    def inherited(self) -> bool:
+        """Say whether it was opened by the process that this one was forked from, and is that one's to read."""
+        return self._generation != generation()
 
     def read(self, expires: float | None) -> bytes | Failed | Signal:
         """Return the next piece; with `expires`, no later than that monotonic second."""
@@ -68,11 +74,13 @@ class SyncReply:
         left = expires - time.monotonic()
         watch = None
         if self.read_timeout is None or left < self.read_timeout:
-            sock = socket_of(self.response)
+            sock = socket_of(self._extensions)
             watch = watchdog.watch(sock, expires) if sock is not None else None
-        piece = self._next()
-        if watch is not None:
-            watch.cancel()
+        try:
+            piece = self._next()
+        finally:
+            if watch is not None:
+                watch.cancel()
         if (watch is not None and watch.fired) or (piece is not ENDED and time.monotonic() >= expires):
             return too_late()
         return piece
@@ -98,57 +106,84 @@ class SyncReply:
 
     def close(self) -> None:
         """Give the connection back, or close it where the body was not read to its end."""
-        self.response.stream.close()  # type: ignore[union-attr]
+        self._stream.close()
 
     def abort(self) -> None:
-        """Cut the connection from any thread, a collecting one too; its slot is freed by `close` later."""
-        sock = socket_of(self.response)
+        """Cut the connection at once, and give its slot back, from a thread that may be collecting garbage."""
+        sock = socket_of(self._extensions)
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+        # The pool may be in the hands of the very thread that is collecting, and `threading.Thread` takes locks too.
+        with contextlib.suppress(RuntimeError):
+            _thread.start_new_thread(self._close_quietly, ())
+
+    def _close_quietly(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close()
 
 
 class SyncFlow:
     """The lists of events of a stream that was handed over."""
 
-    def __init__(self, handed: HandOver, reply: SyncReply, steps: Steps, abandoned: deque[SyncReply]) -> None:
+    def __init__(self, handed: HandOver, reply: SyncReply, steps: Steps) -> None:
         self.flow = Flow(handed, steps)
         self._reply = reply
         # Who drops a stream without closing it still gets it settled, metered and its connection cut.
-        self._finalizer = weakref.finalize(self, _abandon, self.flow, reply, abandoned)
+        self._finalizer = weakref.finalize(self, _abandon, self.flow, reply)
         self._finalizer.atexit = False
+        # Its body is what holds this flow: with the response in the finalizer's hands, it would never be collected.
+        reply.response = None
 
-    def __iter__(self) -> Iterator[list[Event]]:
+    def __iter__(self) -> SyncFlow:
+        return self
+
+    def __next__(self) -> list[Event]:
         try:
             if first := self.flow.begin():
-                yield first
+                return first
+            how: Signal | Failed = ENDED
             while self.flow.wants_more:
                 piece = self._reply.read(None)
                 if not isinstance(piece, bytes):
-                    yield self.flow.end(piece)
-                elif events := self.flow.feed(piece):
-                    yield events
-                elif self.flow.stalled(time.monotonic(), self._reply.read_timeout):
-                    yield self.flow.end(too_late())
-            yield self.flow.end()
-        finally:
+                    how = piece
+                    break
+                if events := self.flow.feed(piece):
+                    return events
+                if self.flow.stalled(time.monotonic(), self._reply.read_timeout):
+                    how = too_late()
+                    break
+            last = self.flow.end(how)
+        except BaseException:
             self.close()
+            raise
+        # Before the last events: an SDK that raises for the error among them leaves the stream open.
+        self.close()
+        if last:
+            return last
+        raise StopIteration
 
     def close(self) -> None:
         """Settle the call and give the connection back."""
         if self._finalizer.detach() is None:
             return
-        self.flow.drop()
-        if self.flow.reader.done:
-            self._reply.drain()
-        self._reply.close()
+        if self._reply.inherited:
+            keep_inherited(self.flow, self._reply)
+            return
+        when_calm(self.flow.drop)
+        try:
+            if self.flow.reader.done:
+                self._reply.drain()
+        finally:
+            self._reply.close()
 
 
-def _abandon(flow: Flow, reply: SyncReply, abandoned: deque[SyncReply]) -> None:
-    flow.drop()
+def _abandon(flow: Flow, reply: SyncReply) -> None:
+    if reply.inherited:
+        keep_inherited(flow, reply)
+        return
+    when_calm(flow.drop)
     reply.abort()
-    # The pool's lock may be held by the very thread that is collecting: the next call closes it.
-    abandoned.append(reply)
 
 
 class _SyncBody(httpx2.SyncByteStream):
@@ -181,7 +216,6 @@ class AisaTransport(httpx2.BaseTransport):
         self.core = Core(settings, policy or Policy())
         options = network or NetworkOptions()
         self._network: Sync = SyncPool(options, settings.origin) if isinstance(options, NetworkOptions) else options
-        self._abandoned: deque[SyncReply] = deque()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Run one logical call and return its reply, with the library's headers on it."""
@@ -195,7 +229,7 @@ class AisaTransport(httpx2.BaseTransport):
             raise raised(effect, request)
         if isinstance(effect, HandOver):
             assert reply is not None
-            return shaped(effect, response, _SyncBody(SyncFlow(effect, reply, steps, self._abandoned)))
+            return shaped(effect, response, _SyncBody(SyncFlow(effect, reply, steps)))
         if isinstance(effect, PassOn):
             assert response is not None
             steps.close()
@@ -206,8 +240,6 @@ class AisaTransport(httpx2.BaseTransport):
         self, steps: Steps, call: Call, request: httpx2.Request, options: CallOptions
     ) -> tuple[Answer | HandOver | PassOn | Fail, SyncReply | None]:
         """Do what an exchange asks until it hands its result over; return that and the open reply."""
-        while self._abandoned:
-            self._abandoned.popleft().close()
         reply: SyncReply | None = None
         happening: Happening = None
         try:
@@ -252,12 +284,10 @@ class AisaTransport(httpx2.BaseTransport):
         except httpx2.RequestError as error:
             return None, failure_of(error)
         reply = SyncReply(response, let_flow(built, effect.wire))
-        return reply, reply.head
+        return reply, Head(response.status_code, response.headers)
 
     def close(self) -> None:
         """Close every connection."""
-        while self._abandoned:
-            self._abandoned.popleft().close()
         self._network.close()
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..forks import renew_after_fork
@@ -84,8 +85,8 @@ class Watchdog:
 watchdog: Final = Watchdog()
 
 
-def socket_of(response: Any) -> socket.socket | None:
-    """Return the socket a response comes from, or None where it comes from a cassette or a test transport."""
-    stream = response.extensions.get("network_stream")
+def socket_of(extensions: Mapping[str, Any]) -> socket.socket | None:
+    """Return the socket a response comes from, by its extensions; None for a cassette or a test transport."""
+    stream = extensions.get("network_stream")
     sock = stream.get_extra_info("socket") if stream is not None else None
     return sock if isinstance(sock, socket.socket) else None
