@@ -23,7 +23,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("faces", {"router_client", "compare", "langchain", "notebook", "cli", "local", "testing"}),
     ("clients", {"clients", "gateway_client"}),
     ("transport", {"transport"}),
-    ("values", {"usage", "tracking", "catalogue", "routing", "policy", "settings", "errors", "forks"}),
+    ("values", {"usage", "tracking", "catalogue", "estimate", "routing", "policy", "settings", "errors", "forks"}),
 ]
 
 # Who may import a vendor's SDK. Everything else, gateway_client and the transport above all, runs without any.

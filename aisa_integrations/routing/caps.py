@@ -1,0 +1,102 @@
+"""What a request would cost with a model, and fallbacks that are left out when that is too much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from ..catalogue import estimate_cost
+from ..errors import ConfigurationError
+from ..estimate import estimate_output_tokens, estimate_prompt_tokens
+
+
+def estimate_request_cost(
+    model: str, request: Mapping[str, Any], *, assume_output_tokens: int | None
+) -> Decimal | None:
+    """Estimate from above what a request would cost with a model, in USD, or None where that can't be known.
+
+    Args:
+        model: the id that would be asked.
+        request: the JSON body, of any surface.
+        assume_output_tokens: the length of the answer where the request sets no limit; None assumes nothing, and the
+            cost of such a request is unknown.
+    """
+    output = estimate_output_tokens(request)
+    return cost_of(model, estimate_prompt_tokens(request), assume_output_tokens if output is None else output)
+
+
+def cost_of(model: str, prompt_tokens: int, output_tokens: int | None) -> Decimal | None:
+    """Return the catalogue's price of so many tokens, or None where a price or a number is unknown."""
+    if output_tokens is None:
+        return None
+    return estimate_cost(model, prompt_tokens=prompt_tokens, completion_tokens=output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Name a model to fall back to, and what one call to it may cost.
+
+    Args:
+        model: the id, sent as written.
+        max_cost_usd: leave the model out where a call is estimated to cost more, or its cost is not known; None is no
+            limit.
+
+    Raises:
+        ConfigurationError: for a value that cannot work.
+    """
+
+    model: str
+    max_cost_usd: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise ConfigurationError(f"a fallback names a model id, such as 'gpt-4o', not {self.model!r}.")
+        object.__setattr__(self, "max_cost_usd", _checked_cap(self.max_cost_usd))
+
+    @classmethod
+    def of(cls, value: object) -> Fallback:
+        """Return a `Fallback` from a model id, from a mapping of the fields, or from one."""
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            return cls(value)  # type: ignore[arg-type]  # checked there
+        if unknown := sorted(str(key) for key in value.keys() - {"model", "max_cost_usd"}):
+            raise ConfigurationError(f"a fallback has `model` and `max_cost_usd`, not {', '.join(unknown)}.")
+        return cls(value.get("model"), value.get("max_cost_usd"))  # type: ignore[arg-type]
+
+    def capped(self, max_cost_usd: Decimal | None) -> Fallback:
+        """Return this fallback with the lower of its own cap and the given one."""
+        caps = [cap for cap in (self.max_cost_usd, _checked_cap(max_cost_usd)) if cap is not None]
+        return Fallback(self.model, min(caps, default=None))
+
+    def refuses(self, cost: Decimal | None) -> str | None:
+        """Say why a call of this estimated cost is not made, or None where it may be."""
+        if self.max_cost_usd is None:
+            return None
+        if cost is None:
+            return f"what it would cost is not known, so it can't be kept under its cap of {usd(self.max_cost_usd)}"
+        if cost > self.max_cost_usd:
+            return f"about {usd(cost)} is over its cap of {usd(self.max_cost_usd)}"
+        return None
+
+
+def usd(amount: Decimal) -> str:
+    """Write an amount so that small ones are not rounded to nothing: `$0.0012`, `$12.50`."""
+    places = 2 if not amount else max(2, 3 - amount.adjusted())
+    whole, point, cents = f"{amount:.{places}f}".partition(".")
+    return f"${whole}{point}{cents[:2]}{cents[2:].rstrip('0')}"
+
+
+def _checked_cap(cap: Any) -> Decimal | None:
+    if cap is None:
+        return None
+    try:
+        # A float is meant as it is written: 0.1, and not the nearest binary number.
+        amount = None if isinstance(cap, bool) else Decimal(cap if isinstance(cap, Decimal | int) else str(cap))
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite() or amount <= 0:
+        raise ConfigurationError(f"max_cost_usd is an amount of USD above 0, or None for no limit, not {cap!r}.")
+    return amount
