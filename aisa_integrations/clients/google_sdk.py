@@ -1,6 +1,6 @@
 """`genai_client`: the vendor's own `google.genai.Client` on our transport.
 
-What is touched of google-genai's private side is here, each with the reason; `tests/clients/test_genai_privates.py` pins it.
+What is touched of google-genai's private side is here, each with the reason; `tests/sdk/test_privates.py` pins it.
 """
 
 from __future__ import annotations
