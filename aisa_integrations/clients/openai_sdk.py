@@ -1,6 +1,6 @@
 """`openai_client` and `async_openai_client`: the vendor's own clients on our transport.
 
-What is touched of openai's private side is here, each with the reason; `tests/clients/test_openai_privates.py` pins it.
+What is touched of openai's private side is here, each with the reason; `tests/sdk/test_privates.py` pins it.
 """
 
 from __future__ import annotations
