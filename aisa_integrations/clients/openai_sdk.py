@@ -32,7 +32,7 @@ _NO_WEBSOCKETS: Final = "wss://websockets-are-refused.invalid"
 
 
 class _AisaFace:
-    """What the sync and the async client share: no foreign environment, the key held elsewhere, retries in the policy."""
+    """What the sync and the async client share: no foreign environment, the key elsewhere, retries in the policy."""
 
     _aisa: Face
 
