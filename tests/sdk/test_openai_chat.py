@@ -7,6 +7,8 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
+from aisa_integrations import async_openai_client, openai_client
+from aisa_integrations.local import LocalGateway
 from tests.sdk.pair import Pair
 
 HELLO: list[Any] = [{"role": "user", "content": "Say hello to Zoë, 你好"}]
@@ -96,3 +98,14 @@ def test_a_client_is_a_context_manager_that_closes(chats: Pair) -> None:
         assert not client.is_closed()
         client.chat.completions.create(model="gpt-4o", messages=HELLO)
     assert chats.ours.is_closed()
+
+
+def test_clients_and_their_copies_are_the_sdk_s_own(gateway: LocalGateway) -> None:
+    client = openai_client(gateway.api_key, base_url=gateway.url)
+    async_client = async_openai_client(gateway.api_key, base_url=gateway.url)
+    for one in (client, client.copy(), client.with_options(timeout=3).with_options(max_retries=1)):
+        assert isinstance(one, openai.OpenAI)
+        assert isinstance(one.chat.completions, openai.resources.chat.Completions)
+    for other in (async_client, async_client.copy(), async_client.with_options(api_key="sk-aisa-other")):
+        assert isinstance(other, openai.AsyncOpenAI)
+    assert str(client.base_url) == f"{gateway.url}/v1/"
