@@ -44,6 +44,10 @@ class _Totals:
             self.estimated = _EXACT.add(self.estimated, usage.cost)
         elif usage.cost is not None:
             self.billed = _EXACT.add(self.billed, usage.cost)
+        # The last attempt is the one that answered. What another one cost is known only where the gateway billed it.
+        for attempt in exchange.attempts[: -1 if exchange.served_by is not None else None]:
+            if attempt.cost:
+                self.billed = _EXACT.add(self.billed, attempt.cost)
         if (usage.cost is None and exchange.error is None) or any(a.cost is None for a in exchange.attempts):
             self.unknown += 1
         if exchange.saved is not None:

@@ -66,7 +66,7 @@ class Exchange:
         model: the id that was asked, or None where the surface names none.
         served_by: the id that was sent in the attempt that answered, or None when none did.
         attempts: every request on the wire, in order.
-        usage: tokens and cost of the answer; its cost is the whole call's where every attempt's is known.
+        usage: tokens and cost of the answer alone; what other attempts cost is said on each of them.
         latency: seconds from the call to the end of its reply.
         ttft: seconds from the call to the first content (a stream), or to the whole reply.
         cached: whether the reply came from the caller's own cache.
