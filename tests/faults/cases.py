@@ -1,5 +1,6 @@
 """Every fault on every face that it is made for, plain and streamed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,14 +12,14 @@ from tests.faults.faces import FACES, Face
 SILENT = frozenset(name for name in FAULTS if name.startswith(("hang", "comment_trickle")))
 
 
-def cases(faces: tuple[Face, ...] = FACES) -> list[Any]:
-    """Return `(fault, face, stream)` for each request that a fault can be played for."""
+def cases(faces: tuple[Face, ...] = FACES, where: Callable[[Fault, bool], bool] = lambda *_: True) -> list[Any]:
+    """Return `(fault, face, stream)` for each request that a fault can be played for, where one is asked for."""
     return [
         pytest.param(fault, face, stream, id=f"{fault.name}-{face}-{'stream' if stream else 'plain'}")
         for fault in FAULTS.values()
         for face in faces
         for stream in (False, True)
-        if fault.fits(surface="gemini" if face.surface == "gemini" else "chat", stream=stream)
+        if fault.fits(surface="gemini" if face.surface == "gemini" else "chat", stream=stream) and where(fault, stream)
     ]
 
 
@@ -28,8 +29,8 @@ def play(gateway: LocalGateway, fault: Fault, model: str = "first-model", **opti
     gateway.script.fail(model, fault.name, **{**slow, **options})
 
 
-def settings(fault: Fault) -> dict[str, Any]:
+def settings(fault: Fault, *, least: float = 0.1) -> dict[str, Any]:
     """Return a timeout that a fault which says nothing runs into, and no other."""
     if fault.name not in SILENT:
         return {"timeout": 10}
-    return {"timeout": 0.3 if "after" in fault.name else 0.1}
+    return {"timeout": max(least, 0.3 if "after" in fault.name else 0.1)}
