@@ -23,7 +23,11 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("faces", {"router_client", "compare", "langchain", "notebook", "cli", "local", "testing"}),
     ("clients", {"clients", "gateway_client"}),
     ("transport", {"transport"}),
-    ("values", {"usage", "tracking", "catalogue", "estimate", "routing", "policy", "settings", "errors", "forks"}),
+    (
+        "values",
+        {"usage", "tracking", "catalogue", "estimate", "routing", "policy", "settings", "errors", "forks"}
+        | {"budget", "cache", "stores"},
+    ),
 ]
 
 # Who may import a vendor's SDK. Everything else, gateway_client and the transport above all, runs without any.
