@@ -34,7 +34,7 @@ def cost_of(model: str, prompt_tokens: int, output_tokens: int | None) -> Decima
     return estimate_cost(model, prompt_tokens=prompt_tokens, completion_tokens=output_tokens)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Fallback:
     """Name a model to fall back to, and what one call to it may cost.
 
@@ -50,10 +50,11 @@ class Fallback:
     model: str
     max_cost_usd: Decimal | None = None
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise ConfigurationError(f"a fallback names a model id, such as 'gpt-4o', not {self.model!r}.")
-        object.__setattr__(self, "max_cost_usd", _checked_cap(self.max_cost_usd))
+    def __init__(self, model: str, max_cost_usd: Decimal | float | str | None = None) -> None:
+        if not isinstance(model, str) or not model.strip():
+            raise ConfigurationError(f"a fallback names a model id, such as 'gpt-4o', not {model!r}.")
+        object.__setattr__(self, "model", model)
+        object.__setattr__(self, "max_cost_usd", _checked_cap(max_cost_usd))
 
     @classmethod
     def of(cls, value: object) -> Fallback:
@@ -64,9 +65,9 @@ class Fallback:
             return cls(value)  # type: ignore[arg-type]  # checked there
         if unknown := sorted(str(key) for key in value.keys() - {"model", "max_cost_usd"}):
             raise ConfigurationError(f"a fallback has `model` and `max_cost_usd`, not {', '.join(unknown)}.")
-        return cls(value.get("model"), value.get("max_cost_usd"))  # type: ignore[arg-type]
+        return cls(value.get("model"), value.get("max_cost_usd"))  # type: ignore[arg-type]  # checked there
 
-    def capped(self, max_cost_usd: Decimal | None) -> Fallback:
+    def capped(self, max_cost_usd: Decimal | float | str | None) -> Fallback:
         """Return this fallback with the lower of its own cap and the given one."""
         caps = [cap for cap in (self.max_cost_usd, _checked_cap(max_cost_usd)) if cap is not None]
         return Fallback(self.model, min(caps, default=None))

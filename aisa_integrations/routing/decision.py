@@ -113,7 +113,7 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _number(price: Decimal | None) -> str:
-    return "?" if price is None else f"{price.normalize():f}"
+    return "?" if price is None else f"{price:f}"
 
 
 def _plain(text: str) -> str:

@@ -136,10 +136,19 @@ def _facts(model: str) -> tuple[str | None, Decimal | None, Decimal | None, int 
     """Look up developer, price of the prompt, price of the answer, window: those of another spelling where need be."""
     return (
         developer_of(model),
-        estimate_cost(model, prompt_tokens=1_000_000, completion_tokens=0),
-        estimate_cost(model, prompt_tokens=0, completion_tokens=1_000_000),
+        _price(model, prompt_tokens=1_000_000),
+        _price(model, completion_tokens=1_000_000),
         catalogue().window(model),
     )
+
+
+def _price(model: str, *, prompt_tokens: int = 0, completion_tokens: int = 0) -> Decimal | None:
+    cost = estimate_cost(model, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+    # As the catalogue writes it, without the zeros of the arithmetic; exactly, whatever the caller's decimal context.
+    if cost is None:
+        return None
+    whole, _, part = f"{cost:f}".partition(".")
+    return Decimal(f"{whole}.{part}".rstrip("0").rstrip("."))
 
 
 def state_of(model: str) -> str:

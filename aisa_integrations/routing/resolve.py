@@ -26,7 +26,7 @@ def resolve_route(
     request: Mapping[str, Any],
     *,
     surface: Surface = "chat",
-    routes: Routes | None = None,
+    routes: Mapping[str, Any] | None = None,
     allow: Iterable[str] | None = None,
     deny: Iterable[str] | None = None,
     assume_output_tokens: int | None = ASSUMED_OUTPUT_TOKENS,
@@ -37,7 +37,7 @@ def resolve_route(
         model: the route, such as `aisa/auto`.
         request: the JSON body, of the chat or the Gemini surface.
         surface: where it goes; on `gemini` only models known to speak it are left.
-        routes: the user's own, which go before the built-in ones.
+        routes: the user's own, `Routes` or what they are made of; they go before the built-in ones.
         allow: the only models and developers that may be asked; None is all.
         deny: models and developers that may not be asked, whatever is allowed.
         assume_output_tokens: the length of the answer in estimates where the request sets no limit; None assumes
@@ -59,7 +59,7 @@ def explain(
     request: Mapping[str, Any],
     *,
     surface: Surface = "chat",
-    routes: Routes | None = None,
+    routes: Mapping[str, Any] | None = None,
     allow: Iterable[str] | None = None,
     deny: Iterable[str] | None = None,
     assume_output_tokens: int | None = ASSUMED_OUTPUT_TOKENS,
@@ -80,7 +80,7 @@ def explain(
     return _decide(named, asked)
 
 
-def route_names(routes: Routes | None = None) -> tuple[str, ...]:
+def route_names(routes: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """List the names that `model=` takes, `aisa/auto` first."""
     built_in = ("auto", "cheap", *TASKS)
     return tuple(f"{PREFIX}{name}" for name in dict.fromkeys((*built_in, *checked_routes(routes))))
@@ -145,7 +145,8 @@ def _nothing_left(decision: RouteDecision) -> str:
     for candidate in decision.candidates:
         reasons.setdefault(candidate.why, []).append(candidate.model)
     told = "; ".join(f"{why}: {_some(models)}" for why, models in reasons.items())
-    return f"No model is left for {decision.route!r} ({decision.rule}): {told}."
+    next_step = "Loosen what leaves them out, or give the route models of your own: Routes({…})."
+    return f"No model is left for {decision.route!r} ({decision.rule}): {told}. {next_step}"
 
 
 def _some(models: list[str], most: int = 6) -> str:
@@ -163,6 +164,5 @@ def _unknown_route(model: str, routes: Routes) -> ModelNotFoundError:
         f"There is no route {model!r}.{hint} The routes are: {', '.join(names)}.",
         suggestions=tuple(close),
         model=model,
-        status=404,
         code="model_not_found",
     )

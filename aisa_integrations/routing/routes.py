@@ -88,7 +88,8 @@ class Routes(Mapping[str, tuple[Fallback, ...]]):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Routes can't be changed; make new ones")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("Routes can't be changed; make new ones")
 
     def __reduce__(self) -> tuple[Callable[..., Routes], tuple[Any, ...]]:
         return Routes, (dict(self._chains),)
