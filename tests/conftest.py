@@ -153,6 +153,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_report_header() -> str:
+    """Where the cassettes come from: they prove as much as what they were recorded against."""
+    from tests.tape.provenance import header
+
+    return header()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     _guard.install()
 
