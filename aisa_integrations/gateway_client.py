@@ -89,6 +89,8 @@ class _Face:
     ) -> None:
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigurationError(f"policy is a Policy, not {type(policy).__name__}.")
+        if network is not None and not isinstance(network, NetworkOptions):
+            raise ConfigurationError(f"network is a NetworkOptions, not {type(network).__name__}.")
         self._settings = resolve_settings(api_key, base_url, timeout)
         self._policy = (policy or Policy()).merged(fallbacks=fallbacks, max_retries=max_retries)
         self._network = network or NetworkOptions()

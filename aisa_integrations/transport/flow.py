@@ -34,7 +34,7 @@ class Flow:
     def begin(self) -> list[Event]:
         """Return the events that had come before the stream was handed over, once."""
         first, self._first = self._first or [], None
-        return first
+        return [] if self.settled else first
 
     @property
     def wants_more(self) -> bool:
