@@ -51,7 +51,7 @@ class Place:
         return f"{found['root']}{quote(model, safe='/-._~')}{found['verb']}"
 
 
-_GEMINI = re.compile(r"(?P<root>/v1(?:beta)?/models/)(?P<model>[^:]+)(?P<verb>:(?P<name>\w+))$")
+_GEMINI = re.compile(r"(?P<root>/v1(?:beta)?/models/)(?P<model>.+)(?P<verb>:(?P<name>\w+))$")
 _BY_PATH = {
     "/v1/chat/completions": Surface.CHAT,
     "/v1/responses": Surface.RESPONSES,
