@@ -25,7 +25,7 @@ def main(names: list[str]) -> int:
     if unknown := [name for name in names if name not in SCENES]:
         print(f"no such cassette: {', '.join(unknown)}; there are: {', '.join(SCENES)}", file=sys.stderr)
         return 2
-    live = _live_site()
+    live = live_site()
     print(f"recording from {live.base_url if live else provenance.LOCAL}")
     known = {name: entry for name, entry in provenance.read().items() if name in SCENES}
     for scene in SCENES.values():
@@ -60,7 +60,8 @@ def record(
     return provenance.now(against)
 
 
-def _live_site() -> Site | None:
+def live_site() -> Site | None:
+    """The gateway that a key in the environment opens, or None."""
     key = os.environ.get("AISA_API_KEY")
     return Site((os.environ.get("AISA_BASE_URL") or ORIGIN).rstrip("/").removesuffix("/v1"), key) if key else None
 

@@ -11,7 +11,7 @@ import pytest
 
 from aisa_integrations import openai_client, track
 from aisa_integrations.local import LocalGateway
-from tests.record import main, record
+from tests.record import live_site, main, record
 from tests.tape import provenance
 from tests.tape.provenance import FOLDER
 from tests.tape.scenes import CHAT, GEMINI, MESSAGES, NOBODY, SCENES, Scene, Site
@@ -184,6 +184,18 @@ def test_recording_twice_gives_the_same(name: str, tmp_path: pathlib.Path) -> No
     again = record(SCENES[name], tmp_path, None, first)
     assert path.read_bytes() == written
     assert again is first
+
+
+def test_with_a_key_the_gateway_at_the_base_url_is_recorded_but_for_what_must_go_wrong(
+    gateway: LocalGateway, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AISA_API_KEY", gateway.api_key)
+    monkeypatch.setenv("AISA_BASE_URL", f"{gateway.url}/v1")
+    live = live_site()
+    assert record(SCENES["openai-plain"], tmp_path, live, None).against == gateway.url
+    assert record(SCENES["retry-503-then-200"], tmp_path, live, None).against == provenance.LOCAL
+    assert len(gateway.requests) == 1
+    assert all(problems(path) == [] for path in tmp_path.iterdir())
 
 
 def test_a_recording_keeps_neither_the_key_nor_the_balance(gateway: LocalGateway, tmp_path: pathlib.Path) -> None:
