@@ -77,7 +77,8 @@ class Cooldown:
         if not self._records:
             return cooling
         with self._lock:
-            for model in models:
+            # The key itself, under "*", stands for every model: its limit is spent for all of them.
+            for model in (*models, "*"):
                 record = self._records.get((key, model))
                 if record is None or not record.until:
                     continue

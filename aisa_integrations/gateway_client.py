@@ -26,7 +26,7 @@ from .errors import (
     RequestTimeoutError,
 )
 from .policy import Policy
-from .settings import UNSET, Settings, Unset, resolve_settings
+from .settings import UNSET, Settings, Unset, concealed, resolve_settings
 from .transport.asynchronous import AsyncAisaTransport, AsyncFlow
 from .transport.causes import Cause
 from .transport.effects import Answer, Event, Fail, HandOver, PassOn
@@ -56,6 +56,8 @@ _ERRORS: Final[dict[Cause, type[AisaError]]] = {
     Cause.BAD_REQUEST: BadRequestError,
     Cause.CONTENT_POLICY: ContentPolicyError,
     Cause.INTERRUPTED: InterruptedStreamError,
+    Cause.BUDGET: BudgetExceededError,
+    Cause.OVER_CAP: BudgetExceededError,
     Cause.ALL_MODELS_FAILED: AllModelsFailedError,
 }
 
@@ -79,7 +81,7 @@ class _Face:
 
     def __init__(
         self,
-        api_key: str | None,
+        api_key: object,
         base_url: str | None,
         timeout: float | Unset | None,
         max_retries: int | None,
@@ -133,7 +135,8 @@ class _Face:
         return (_rebuilt, (type(self), *self._arguments()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._settings.origin})"
+        settings = getattr(self, "_settings", None)
+        return f"{type(self).__name__}({settings.origin if settings is not None else 'not made'})"
 
 
 _EMPTY: Final = httpx2.ByteStream(b"")
@@ -168,7 +171,8 @@ class GatewayClient(_Face):
         policy: Policy | None = None,
         network: NetworkOptions | None = None,
     ) -> None:
-        super().__init__(api_key, base_url, timeout, max_retries, fallbacks, policy, network)
+        key, api_key = concealed(api_key), None
+        super().__init__(key, base_url, timeout, max_retries, fallbacks, policy, network)
         self._transport = AisaTransport(*self._arguments())
 
     def chat(self, body: Mapping[str, Any]) -> Reply:
@@ -190,7 +194,7 @@ class GatewayClient(_Face):
         """
         call, request = self._chat_call(body, stream=True)
         transport = self._transport
-        steps = transport.core.begin(call)
+        steps = transport.core.begin(call, _OPTIONS)
         effect, reply = transport.run(steps, call, request, _OPTIONS)
         if not isinstance(effect, HandOver) or reply is None:
             raise error_of(effect, call)
@@ -205,7 +209,7 @@ class GatewayClient(_Face):
         return _reply(self._run(*self._get_call("/v1/credits/balance")))
 
     def _run(self, call: Call, request: httpx2.Request) -> Answer:
-        steps = self._transport.core.begin(call)
+        steps = self._transport.core.begin(call, _OPTIONS)
         effect, reply = self._transport.run(steps, call, request, _OPTIONS)
         if reply is not None and isinstance(effect, PassOn):
             reply.close()
@@ -236,7 +240,8 @@ class AsyncGatewayClient(_Face):
         policy: Policy | None = None,
         network: NetworkOptions | None = None,
     ) -> None:
-        super().__init__(api_key, base_url, timeout, max_retries, fallbacks, policy, network)
+        key, api_key = concealed(api_key), None
+        super().__init__(key, base_url, timeout, max_retries, fallbacks, policy, network)
         self._transport = AsyncAisaTransport(*self._arguments())
 
     async def chat(self, body: Mapping[str, Any]) -> Reply:
@@ -256,7 +261,7 @@ class AsyncGatewayClient(_Face):
         return _reply(await self._run(*self._get_call("/v1/credits/balance")))
 
     async def _run(self, call: Call, request: httpx2.Request) -> Answer:
-        steps = self._transport.core.begin(call)
+        steps = self._transport.core.begin(call, _OPTIONS)
         effect, reply = await self._transport.run(steps, call, request, _OPTIONS)
         if reply is not None and isinstance(effect, PassOn):
             await reply.aclose()
@@ -371,7 +376,7 @@ class AsyncGatewayStream(_Stream):
 
     async def _open(self) -> AsyncFlow:
         self._closed = True
-        steps = self._transport.core.begin(self._call)
+        steps = self._transport.core.begin(self._call, _OPTIONS)
         effect, reply = await self._transport.run(steps, self._call, self._request, _OPTIONS)
         if not isinstance(effect, HandOver) or reply is None:
             raise error_of(effect, self._call)
@@ -434,13 +439,9 @@ def _error(
         fields["retry_after"] = verdict.retry_after
     elif issubclass(cls, InterruptedStreamError):
         fields["partial"] = partial
-    elif issubclass(cls, InsufficientCreditsError) and verdict.code == "budget_exceeded":
-        cls = BudgetExceededError
     return cls(explain(verdict, model, exchange.attempts), **fields)
 
 
 def _rebuilt(cls: type[Any], settings: Settings, policy: Policy, network: NetworkOptions) -> Any:
-    client = cls(
-        settings.key.reveal(), base_url=str(settings.origin), timeout=settings.timeouts, policy=policy, network=network
-    )
+    client = cls(settings.key, base_url=str(settings.origin), timeout=settings.timeouts, policy=policy, network=network)
     return client

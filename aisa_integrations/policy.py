@@ -1,12 +1,20 @@
-"""What to do when a call fails, and who is told: a frozen value that several clients may share."""
+"""What to do about failures, money and pace, and who is told: a frozen value that several clients may share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+from .cooldown import Cooldown
 from .errors import ConfigurationError
+from .pacing import RateLimits
+
+if TYPE_CHECKING:
+    from .budget import Budget
+    from .cache import Cache
+    from .routing import Fallback, Routes
 
 DEFAULT_MAX_RETRIES: Final = 2
 DEFAULT_DEADLINE: Final = 600.0
@@ -33,32 +41,74 @@ class FailoverEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Say what a face does about failures.
+    """Say what a face does about failures, money and pace. Clients given the same object share its state.
 
     Args:
-        fallbacks: model ids asked in turn after the one that was named; nothing else is ever asked.
+        fallbacks: model ids, or `Fallback(model, max_cost_usd=…)`, asked in turn after the one that was named.
         max_retries: further rounds over the chain after the first; 0 still fails over.
         deadline: seconds for the whole call until its reply is handed over; a stream that flows is never cut.
+        budget: a `Budget`: what calls may cost in all.
+        cache: a `Cache`: answers that need not be asked for again.
+        routes: `Routes`, or a dict of them: names for chains, asked as `aisa/NAME`.
+        allow: under `aisa/…` routes, the only ids and developers that may be asked.
+        deny: under `aisa/…` routes, ids and developers that are never asked.
+        max_cost_usd: leave a model out where the call is estimated to cost more, or its cost is not known.
+        limits: `RateLimits`, or the name of the key's tier: a pace at which the gateway refuses nothing.
+        cooldown: a `Cooldown`: when a failing model is left alone, and for how long.
         on_event: called with a `FailoverEvent` for each failover; what it raises is logged, never lost or raised.
+        on_break: on `GatewayClient`, `raise` a stream's break, or `continue` with the next model from what had come.
 
     Raises:
         ConfigurationError: for a value that cannot work.
     """
 
-    fallbacks: tuple[str, ...] = ()
+    fallbacks: tuple[str | Fallback, ...] = ()
     max_retries: int = DEFAULT_MAX_RETRIES
     deadline: float = DEFAULT_DEADLINE
+    budget: Budget | None = None
+    cache: Cache | None = None
+    routes: Routes | None = None
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] | None = None
+    max_cost_usd: Decimal | None = None
+    limits: RateLimits | None = None
+    cooldown: Cooldown = field(default_factory=Cooldown)
     on_event: Callable[[FailoverEvent], object] | None = None
+    on_break: Literal["raise", "continue"] = "raise"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fallbacks", checked_fallbacks(self.fallbacks))
+        self._set("fallbacks", checked_fallbacks(self.fallbacks))
         checked_max_retries(self.max_retries)
         if isinstance(self.deadline, bool) or not isinstance(self.deadline, (int, float)) or not self.deadline > 0:
             raise ConfigurationError(f"deadline is a number of seconds above 0, not {self.deadline!r}.")
+        _check_kind("budget", self.budget, "aisa_integrations.budget", "Budget")
+        _check_kind("cache", self.cache, "aisa_integrations.cache", "Cache")
+        self._check_routes()
+        if isinstance(given := cast(object, self.limits), str):
+            self._set("limits", RateLimits.tier(given))
+        _check_kind("limits", self.limits, "aisa_integrations.pacing", "RateLimits")
+        _check_kind("cooldown", self.cooldown, "aisa_integrations.cooldown", "Cooldown")
         if self.on_event is not None and not callable(self.on_event):
             raise ConfigurationError(f"on_event is a function of one event, not {self.on_event!r}.")
+        if self.on_break not in ("raise", "continue"):
+            raise ConfigurationError(f'on_break is "raise" or "continue", not {self.on_break!r}.')
 
-    def merged(self, *, fallbacks: Iterable[str] | None = None, max_retries: int | None = None) -> Policy:
+    def _check_routes(self) -> None:
+        if self.routes is None and self.allow is None and self.deny is None and self.max_cost_usd is None:
+            return
+        from .routing import Fallback, checked_names, checked_routes
+
+        if self.routes is not None:
+            self._set("routes", checked_routes(self.routes))
+        for name in ("allow", "deny"):
+            if getattr(self, name) is not None:
+                self._set(name, checked_names(getattr(self, name), name, self.routes))
+        self._set("max_cost_usd", Fallback("any", self.max_cost_usd).max_cost_usd)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def merged(self, *, fallbacks: Iterable[str | Fallback] | None = None, max_retries: int | None = None) -> Policy:
         """Return this policy with the given fields in place of its own; None leaves a field as it is."""
         changes: dict[str, Any] = {}
         if fallbacks is not None:
@@ -68,15 +118,26 @@ class Policy:
         return replace(self, **changes) if changes else self
 
 
-def checked_fallbacks(fallbacks: object) -> tuple[str, ...]:
-    """Return fallbacks as a tuple of model ids, or say what is wrong with them."""
-    if isinstance(fallbacks, str) or not isinstance(fallbacks, Iterable):
+def _check_kind(name: str, value: object, module: str, kind: str) -> None:
+    """Say what is wrong where a field holds another kind of thing; its module is loaded only where one is given."""
+    if value is None:
+        return
+    import importlib
+
+    if not isinstance(value, getattr(importlib.import_module(module), kind)):
+        raise ConfigurationError(f"{name} is a {kind}(…), not {value!r}.")
+
+
+def checked_fallbacks(fallbacks: object) -> tuple[str | Fallback, ...]:
+    """Return fallbacks as a tuple, or say what is wrong with them."""
+    if isinstance(fallbacks, (str, Mapping)) or not isinstance(fallbacks, Iterable):
         raise ConfigurationError(f"fallbacks is a list of model ids, such as ['gpt-4o'], not {fallbacks!r}.")
     models = tuple(fallbacks)
-    for model in models:
-        if not isinstance(model, str) or not model:
-            raise ConfigurationError(f"fallbacks holds model ids, not {model!r}.")
-    return models
+    if all(isinstance(model, str) and model.strip() for model in models):
+        return models
+    from .routing import Fallback
+
+    return tuple(model if isinstance(model, str) and model.strip() else Fallback.of(model) for model in models)
 
 
 def checked_max_retries(max_retries: object) -> int:

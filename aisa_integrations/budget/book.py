@@ -46,6 +46,10 @@ class Book(Protocol):
     def mine(self) -> bool:
         """Say whether this very thread has a page open."""
 
+    @property
+    def does_io(self) -> bool:
+        """Say whether opening a page may take its time, which an event loop must not wait for."""
+
     def page(self) -> AbstractContextManager[Page]:
         """Open the book; what was written stays when the block ends, and is undone when it raises.
 

@@ -42,6 +42,11 @@ class Ledger:
         self._late: deque[_Late] = deque()
         renew_after_fork(self)
 
+    @property
+    def does_io(self) -> bool:
+        """Say whether its methods wait for a file, so that an event loop runs them in a thread."""
+        return self._book.does_io
+
     def reserve(
         self, call_id: str, model: str, amount: Decimal | None, now: float
     ) -> Granted | Refused | NotYet | Unavailable:

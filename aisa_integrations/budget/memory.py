@@ -26,6 +26,11 @@ class MemoryBook:
         """Say whether this very thread has a page open."""
         return self._guard.mine
 
+    @property
+    def does_io(self) -> bool:
+        """Say whether opening a page may take its time, which an event loop must not wait for."""
+        return False
+
     @contextlib.contextmanager
     def page(self) -> Iterator[MemoryBook]:
         """Open the book; nothing in memory fails halfway, so there is nothing to undo."""

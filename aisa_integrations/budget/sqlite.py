@@ -47,6 +47,11 @@ class SqliteBook:
         """Say whether this very thread has a page open."""
         return self._file.guard.mine
 
+    @property
+    def does_io(self) -> bool:
+        """Say whether opening a page may take its time, which an event loop must not wait for."""
+        return True
+
     @contextlib.contextmanager
     def page(self) -> Iterator[SqlitePage]:
         """Open the book in one transaction.

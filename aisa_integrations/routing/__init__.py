@@ -10,7 +10,7 @@ from .caps import Fallback, estimate_request_cost
 from .decision import Candidate, RouteDecision
 from .filters import checked_names
 from .resolve import ASSUMED_OUTPUT_TOKENS, explain, is_route, resolve_route, route_names
-from .routes import Routes
+from .routes import Routes, checked_routes
 
 __all__ = [
     "ASSUMED_OUTPUT_TOKENS",
@@ -19,6 +19,7 @@ __all__ = [
     "RouteDecision",
     "Routes",
     "checked_names",
+    "checked_routes",
     "estimate_request_cost",
     "explain",
     "is_route",

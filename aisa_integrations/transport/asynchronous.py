@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 import weakref
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from .core import Core, raised, shaped, strip_frames
 from .effects import (
     ENDED,
     Answer,
+    Consult,
     Event,
     Fail,
     Failed,
@@ -30,10 +32,11 @@ from .effects import (
     ReadMore,
     Send,
     Signal,
+    Steps,
     Wait,
+    framed,
 )
-from .exchange import Steps
-from .flow import Flow, framed
+from .flow import Flow
 from .network import Async, AsyncPool, NetworkOptions
 from .outgoing import failure_of, let_flow, too_late
 from .request import Call, CallOptions
@@ -109,10 +112,14 @@ class AsyncReply:
             await asyncio.shield(self._close_soon())
 
     async def _close(self) -> None:
+        # Let go of both: they lead to the request as it was sent, and errors and replies lead here.
+        stream, self._stream = self._stream, None
+        pieces, self._pieces = self._pieces, _NoPieces()
         # The stream's own iterator is an async generator: left open, the loop would finalise it in its own time.
-        if hasattr(self._pieces, "aclose"):
-            await self._pieces.aclose()
-        await self._stream.aclose()
+        if hasattr(pieces, "aclose"):
+            await pieces.aclose()
+        if stream is not None:
+            await stream.aclose()
 
     def abort(self) -> None:
         """Have the connection closed by its loop, from any thread; nothing is left to do where that loop is gone."""
@@ -124,6 +131,11 @@ class AsyncReply:
         _closing.add(task)
         task.add_done_callback(_closing.discard)
         return task
+
+
+class _NoPieces(AsyncIterator[bytes]):
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
 
 
 class AsyncFlow:
@@ -177,6 +189,8 @@ class AsyncFlow:
             return
         when_calm(self.flow.drop)
         try:
+            for chore in self.flow.take_chores():
+                await consulted(chore)
             if self.flow.reader.done:
                 await self._reply.drain()
         finally:
@@ -187,8 +201,13 @@ def _abandon(flow: Flow, reply: AsyncReply) -> None:
     if reply.inherited:
         keep_inherited(flow, reply)
         return
-    when_calm(flow.drop)
+    when_calm(flow.abandon)
     reply.abort()
+
+
+async def consulted(consult: Consult) -> Any:
+    """Do what a store is asked for, beside the loop where it may wait for a file."""
+    return await asyncio.to_thread(consult.action) if consult.blocks else consult.action()
 
 
 class _AsyncBody(httpx2.AsyncByteStream):
@@ -230,7 +249,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
         options = self.core.options_of(request)
         content = await request.aread() if isinstance(request.stream, httpx2.ByteStream) else None
         call = self.core.read(request, content, options)
-        steps = self.core.begin(call)
+        steps = self.core.begin(call, options)
         effect, reply = await self.run(steps, call, request, options)
         response = reply.response if reply is not None else None
         if isinstance(effect, Fail):
@@ -250,6 +269,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
         """Do what an exchange asks until it hands its result over; return that and the open reply."""
         reply: AsyncReply | None = None
         happening: Happening = None
+        handled = sys.exception()
         try:
             while True:
                 effect = steps.send(happening)
@@ -269,6 +289,8 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
                     if reply is not None:
                         await reply.aclose()
                     await asyncio.sleep(effect.seconds)
+                elif isinstance(effect, Consult):
+                    happening = await consulted(effect)
                 elif isinstance(effect, Notify):
                     self.core.notify(effect.event, call.policy)
                     happening = None
@@ -282,7 +304,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
             steps.close()
             if reply is not None:
                 await reply.aclose()
-            raise strip_frames(error)  # noqa: B904 - the very exception goes on, without the frames below us
+            raise strip_frames(error, handled)  # noqa: B904 - the very exception goes on, without the frames below us
 
     async def _send(
         self, effect: Send, request: httpx2.Request, options: CallOptions

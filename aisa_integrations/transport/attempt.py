@@ -59,7 +59,7 @@ Outcome = Whole | Streaming | Passing | Unanswered
 Reading = Generator[Effect, Happening, Outcome]
 
 
-def attempt(wire: Wire, *, hide_usage: bool, expires: float, unix_now: float) -> Reading:
+def attempt(wire: Wire, *, hide_usage: bool, expires: float, unix_now: float, keep_events: bool = False) -> Reading:
     """Make one attempt.
 
     Args:
@@ -67,6 +67,7 @@ def attempt(wire: Wire, *, hide_usage: bool, expires: float, unix_now: float) ->
         hide_usage: whether usage in a stream was asked for by the library alone.
         expires: monotonic second by which the reply, or its first content, must be there.
         unix_now: UNIX seconds, to read reset times.
+        keep_events: whether every event of a stream is wanted at its end.
     """
     surface = wire.call.place.surface
     head = yield Send(wire, expires)
@@ -76,7 +77,7 @@ def attempt(wire: Wire, *, hide_usage: bool, expires: float, unix_now: float) ->
     kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
     if 200 <= head.status < 300:
         if wire.call.streams:
-            reader = reader_for(surface, hide_usage=hide_usage)
+            reader = reader_for(surface, hide_usage=hide_usage, keep=keep_events)
             return (
                 Passing(head)
                 if reader is None

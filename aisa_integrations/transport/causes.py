@@ -32,6 +32,8 @@ class Cause(StrEnum):
     CONTENT_POLICY = "content_policy"
     REDIRECT = "redirect"
     INTERRUPTED = "interrupted"
+    BUDGET = "budget_exceeded"
+    OVER_CAP = "over_cost_cap"
     ALL_MODELS_FAILED = "all_models_failed"
 
 
@@ -90,5 +92,8 @@ RULES: Final = {
     # A redirect comes from the gateway's edge, whatever the model; following it would take the key along.
     Cause.REDIRECT: Rule(Action.RAISE),
     Cause.INTERRUPTED: Rule(Action.RAISE, may_be_billed=True),
+    # Ours, and nothing was sent: a cheaper model of the chain may still fit.
+    Cause.BUDGET: Rule(Action.NEXT_MODEL, status=402),
+    Cause.OVER_CAP: Rule(Action.NEXT_MODEL, status=402),
     Cause.ALL_MODELS_FAILED: Rule(Action.RAISE),
 }

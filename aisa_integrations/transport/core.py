@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import time
@@ -13,8 +14,8 @@ from ..policy import FailoverEvent, Policy
 from ..settings import ApiKey, Settings
 from ..tracking import listeners
 from ..usage import Exchange
-from .effects import Answer, Fail, HandOver, PassOn, Send
-from .exchange import Steps, Surroundings, exchange
+from .effects import Answer, Fail, HandOver, PassOn, Send, Steps
+from .exchange import Surroundings, exchange
 from .failures import line
 from .outgoing import check_origin, exception_of, outgoing
 from .request import Call, CallOptions, read_call
@@ -54,7 +55,7 @@ class Core:
             policy=options.policy or self.policy,
         )
 
-    def begin(self, call: Call) -> Steps:
+    def begin(self, call: Call, options: CallOptions) -> Steps:
         """Begin an exchange; who listens to it is settled here."""
         audience = listeners()
 
@@ -62,7 +63,18 @@ class Core:
             for spend in audience:
                 spend.record(ended)
 
-        return exchange(call, Surroundings(time.monotonic, time.time, random.random, record, self._without_usage))
+        key = self.key_for(options)
+        world = Surroundings(
+            time.monotonic,
+            time.time,
+            random.random,
+            record,
+            origin=str(self.settings.origin),
+            key_name=key.token,
+            fingerprint=functools.partial(_fingerprint, key),
+            without_usage=self._without_usage,
+        )
+        return exchange(call, world)
 
     def build(self, effect: Send, request: httpx2.Request, options: CallOptions) -> httpx2.Request:
         """Return the HTTP request of one attempt."""
@@ -87,6 +99,12 @@ class Core:
             policy.on_event(event)
         except Exception:
             logger.exception("on_event raised; the call goes on")
+
+
+def _fingerprint(key: ApiKey) -> str:
+    from ..cache import key_fingerprint
+
+    return key_fingerprint(key)
 
 
 def raised(fail: Fail, request: httpx2.Request | None) -> httpx2.RequestError:
@@ -130,6 +148,19 @@ def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None,
     return response
 
 
-def strip_frames(error: BaseException) -> BaseException:
-    """Drop the frames below us from an exception that goes through: they hold the request, and with it the key."""
-    return error.with_traceback(None)
+def strip_frames(error: BaseException, handled: BaseException | None) -> BaseException:
+    """Drop the frames below us from an exception that goes through: they hold the request, and with it the key.
+
+    Args:
+        error: the exception; its causes and contexts are stripped too.
+        handled: what the caller was handling when the call began; that and what led to it is not ours to strip.
+    """
+    waiting: list[BaseException | None] = [error]
+    done = {id(handled), id(None)}
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in done:
+            done.add(id(one))
+            one.__traceback__ = None
+            waiting += [one.__cause__, one.__context__]
+    return error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
+
+from .sse import frame
 
 if TYPE_CHECKING:
     from ..policy import FailoverEvent
@@ -49,6 +52,21 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Consult:
+    """Ask a store, or tell it something. Answered by what the action returns.
+
+    Args:
+        action: what to do; it never raises.
+        blocks: whether it may wait for a file, so that an event loop must not run it itself.
+        later: the same without waiting, for a finalizer; None leaves it undone there.
+    """
+
+    action: Callable[[], Any]
+    blocks: bool
+    later: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Log a failover, and tell the policy's listener. Answered by None."""
 
@@ -68,6 +86,7 @@ class Answer:
         verdict: what the failure means, or None for an answer.
         exchange: the record of the call.
         suggestions: ids close to a model that is not served.
+        events: the same answer as the events of a stream, where it comes from the cache and a stream was asked for.
     """
 
     status: int
@@ -78,6 +97,7 @@ class Answer:
     verdict: Verdict | None = None
     exchange: Exchange | None = None
     suggestions: tuple[str, ...] = ()
+    events: tuple[Event, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +139,16 @@ class Tail:
         events: what is still to be delivered.
         verdict: what the break means, or None for a stream that ended well.
         exchange: the record of the call.
+        chores: what the stores are told now that the stream has ended.
     """
 
     events: list[Event]
     verdict: Verdict | None
     exchange: Exchange
+    chores: tuple[Consult, ...] = ()
 
 
-Effect = Send | ReadMore | ReadAll | Wait | Notify | Answer | HandOver | PassOn | Fail | Tail
+Effect = Send | ReadMore | ReadAll | Wait | Consult | Notify | Answer | HandOver | PassOn | Fail | Tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +187,8 @@ class Signal(Enum):
 ENDED: Literal[Signal.ENDED] = Signal.ENDED
 CLOSED: Literal[Signal.CLOSED] = Signal.CLOSED
 
-Happening = Head | bytes | Failed | Signal | None
+# The last is what a store answers.
+Happening = Head | bytes | Failed | Signal | None | Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +206,12 @@ class Event:
     json: Any = None
     hidden: bool = False
     name: bytes | None = None
+
+
+# An exchange: it yields effects, and is told what happened.
+Steps = Generator[Effect, Happening, None]
+
+
+def framed(events: Iterable[Event]) -> bytes:
+    """Return events as the bytes that an SDK reads; what the caller did not ask for is left out."""
+    return b"".join([frame(event.data, event.name) for event in events if not event.hidden])

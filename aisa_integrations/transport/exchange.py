@@ -11,14 +11,36 @@ import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
+import jiter
+
+from ..errors import AisaError, ModelNotFoundError
 from ..policy import FailoverEvent
-from ..usage import NO_USAGE, Attempt, Exchange, Usage
+from ..usage import Exchange, Usage
 from .attempt import Passing, Streaming, Unanswered, Whole, attempt
-from .causes import Action, Cause
-from .effects import CLOSED, Answer, Effect, Fail, Failed, HandOver, Happening, Head, Notify, PassOn, Tail, Wait
-from .failures import error_body, error_event, header_line, suggestions
+from .causes import RULES, Cause
+from .effects import (
+    CLOSED,
+    Answer,
+    Consult,
+    Effect,
+    Fail,
+    Failed,
+    HandOver,
+    Happening,
+    Head,
+    Notify,
+    PassOn,
+    Steps,
+    Tail,
+    Wait,
+    framed,
+)
+from .failures import error_body, error_event, suggestions
+from .gate import Gate
+from .history import History
+from .memory import Memory, is_cacheable, usage_of_hit
 from .metering import read_usage
 from .plan import Ask, GiveUp, Plan
 from .readers import StreamReader
@@ -26,8 +48,7 @@ from .request import Call, Wire, write
 from .surfaces import speaks_gemini
 from .verdict import Verdict, judge_error, judge_failure, judge_stream
 
-Steps = Generator[Effect, Happening, None]
-_NOTHING: Final = Decimal(0)
+_JSON: Final = ("content-type", "application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +60,9 @@ class Surroundings:
         now: UNIX seconds.
         jitter: a number from 0 to 1.
         record: told of the call when it has ended.
+        origin: where calls go.
+        key_name: the random name of the key, never the key.
+        fingerprint: gives what tells one key from another in a file, and is not the key.
         without_usage: models that refused to be asked for usage in a stream; shared by the calls of a client.
     """
 
@@ -46,6 +70,9 @@ class Surroundings:
     now: Callable[[], float]
     jitter: Callable[[], float]
     record: Callable[[Exchange], None]
+    origin: str = ""
+    key_name: str = ""
+    fingerprint: Callable[[], str] = str
     without_usage: set[str | None] = field(default_factory=set)
 
 
@@ -62,63 +89,51 @@ def exchange(call: Call, world: Surroundings) -> Steps:
 class _Run:
     """The state of one logical call."""
 
-    __slots__ = (
-        "_attempt_began",
-        "_attempts",
-        "_began",
-        "_call",
-        "_failure",
-        "_plan",
-        "_recorded",
-        "_under_way",
-        "_verdicts",
-        "_world",
-    )
+    __slots__ = ("_call", "_gate", "_history", "_memory", "_plan", "_world")
 
     def __init__(self, call: Call, world: Surroundings) -> None:
         self._call = call
         self._world = world
-        self._began = self._attempt_began = world.monotonic()
-        self._attempts: list[Attempt] = []
-        self._verdicts: list[Verdict] = []
-        self._failure: Failed | None = None
-        self._under_way: Wire | None = None
-        self._recorded = False
+        self._history = History(call, clock=world.monotonic, tell=world.record)
+        began, policy = self._history.began, call.policy
+        deadline = began + policy.deadline
+        self._gate = Gate(call, deadline=deadline, monotonic=world.monotonic, now=world.now)
+        self._memory: Memory | None = None
+        models = [model for model in call.chain if model is not None]
+        full = call.place.surface.full_policy
         self._plan = Plan(
             call.chain,
-            max_retries=call.policy.max_retries if call.repeatable else 0,
-            deadline=self._began + call.policy.deadline,
+            max_retries=policy.max_retries if call.repeatable else 0,
+            deadline=deadline,
             jitter=world.jitter,
-            only_connecting=not call.place.surface.full_policy,
+            only_connecting=not full,
+            cooling=policy.cooldown.ready_times(world.key_name, models, began) if full else {},
+            now=began,
         )
 
     def steps(self) -> Steps:
         call = self._call
         if call.problem is not None:
-            yield self._refuse(Verdict(Cause.BAD_REQUEST, 400, call.problem, "invalid_request"))
+            yield self._refuse(_verdict_of(call.problem))
             return
-        ask: Ask | GiveUp = self._plan.first()
+        if is_cacheable(call):
+            self._memory = Memory(call, origin=self._world.origin, fingerprint=self._world.fingerprint())
+            entry: Any = yield self._memory.look_up(self._world.now())
+            if entry is not None:
+                yield self._answer_from(entry, self._memory)
+                return
+        ask = self._plan.first()
+        if isinstance(ask, GiveUp):
+            yield self._refuse(self._still_cooling())
+            return
         while isinstance(ask, Ask):
             if ask.pause:
                 yield Wait(ask.pause)
-            ask_usage = not call.wants_usage and ask.model not in self._world.without_usage
-            wire = write(call, ask.model, ask_usage=ask_usage)
-            self._attempt_began = self._world.monotonic()
-            self._under_way = wire
-            expires = self._plan.expires(self._attempt_began, call.attempt_limit)
-            outcome = yield from attempt(
-                wire, hide_usage=not call.wants_usage, expires=expires, unix_now=self._world.now()
-            )
-            if not isinstance(outcome, Unanswered):
-                yield from self._deliver(wire, outcome)
+            wire = write(call, ask.model, ask_usage=self._asks_usage(ask.model))
+            verdict = yield from self._ask(wire)
+            if verdict is None:
                 return
-            verdict, self._failure, self._under_way = outcome.verdict, outcome.failed, None
-            self._note_failure(wire, outcome)
-            if ask_usage and _refuses_usage(verdict):
-                self._world.without_usage.add(ask.model)
-                after: Ask | GiveUp = self._plan.repeat(ask.model)
-            else:
-                after = self._plan.after(ask.model, verdict, self._world.monotonic())
+            after = self._after(ask.model, wire, verdict)
             if isinstance(after, Ask):
                 yield Notify(
                     FailoverEvent(ask.model or "", after.model or "", verdict.cause.value, verdict.seen, after.pause)
@@ -126,44 +141,108 @@ class _Run:
             ask = after
         yield self._give_up()
 
+    def _ask(self, wire: Wire) -> Generator[Effect, Happening, Verdict | None]:
+        """Ask one model: return why it did not answer, or None once its reply has been handed over and has ended."""
+        history, gate = self._history, self._gate
+        refusal = yield from gate.enter(wire.model)
+        if refusal is not None:
+            history.begin(wire)
+            history.kept_back(wire, refusal)
+            return refusal
+        began = history.begin(wire)
+        outcome = yield from attempt(
+            wire,
+            hide_usage=not self._call.wants_usage,
+            expires=self._plan.expires(began, self._call.attempt_limit),
+            unix_now=self._world.now(),
+            keep_events=self._memory is not None,
+        )
+        if outcome.head is not None:
+            gate.learn(outcome.head.headers)
+        if not isinstance(outcome, Unanswered):
+            self._call.policy.cooldown.answered(self._world.key_name, wire.model or "")
+            yield from self._deliver(wire, outcome)
+            return None
+        cost = history.failed(wire, outcome)
+        yield from _consult(gate.leave(cost, None, wire.model))
+        self._cool(wire.model, outcome.verdict)
+        return outcome.verdict
+
+    def _after(self, model: str | None, wire: Wire, verdict: Verdict) -> Ask | GiveUp:
+        if self._asks_usage(model) and _refuses_usage(verdict):
+            self._world.without_usage.add(model)
+            return self._plan.repeat(model)
+        return self._plan.after(model, verdict, self._world.monotonic())
+
+    def _asks_usage(self, model: str | None) -> bool:
+        return not self._call.wants_usage and model not in self._world.without_usage
+
+    def _cool(self, model: str | None, verdict: Verdict) -> None:
+        """Let the cooldown know of failures that pass; one to connect says nothing of the model."""
+        if not verdict.rule.passes or verdict.cause is Cause.CONNECT or not self._call.place.surface.full_policy:
+            return
+        key_wide = verdict.cause is Cause.KEY_RATE_LIMIT
+        self._call.policy.cooldown.failed(
+            self._world.key_name,
+            "*" if key_wide else model or "",
+            self._world.monotonic(),
+            cause=verdict.cause.value,
+            at_once=verdict.status == 429,
+            wait=verdict.retry_after,
+        )
+
+    def _still_cooling(self) -> Verdict:
+        wait = self._plan.soonest - self._world.monotonic()
+        words = f"the gateway named a time to wait, {wait:.3g} s from now, which is past the deadline"
+        return Verdict(Cause.RATE_LIMIT, 429, words, "cooling_down", retry_after=wait)
+
     def abandon(self) -> None:
-        """Record a call that its caller left before a reply: what was under way may have been billed."""
-        if not self._recorded:
-            if self._under_way is not None:
-                self._attempts.append(self._attempt_record(self._under_way, None, "cancelled", None))
-            self._record(None, NO_USAGE, error="cancelled")
+        """Settle a call that its caller left before a reply."""
+        self._gate.leave_at_once(None if self._history.under_way is not None else Decimal(0))
+        self._history.abandon()
 
     def _deliver(self, wire: Wire, outcome: Whole | Streaming | Passing) -> Steps:
         """Hand an answer to the caller, and live on until a stream has ended."""
-        self._under_way = None
+        history, head = self._history, outcome.head
         if isinstance(outcome, Streaming):
             yield from self._hand_over(wire, outcome)
-        elif isinstance(outcome, Passing):
-            self._attempts.append(self._attempt_record(wire, outcome.head.status, None, None))
-            self._record(wire, NO_USAGE)
-            yield PassOn(outcome.head, self._headers(wire, NO_USAGE))
-        else:
-            head = outcome.head
+            return
+        usage = Usage()
+        if isinstance(outcome, Whole):
             usage = read_usage((outcome.body,), head.headers, wire.model)
-            self._attempts.append(self._attempt_record(wire, head.status, None, usage.cost))
-            record = self._record(wire, usage, ttft=self._world.monotonic() - self._began)
-            headers = self._headers(wire, usage)
-            yield Answer(head.status, headers, outcome.body, head=head, parsed=outcome.parsed, exchange=record)
+        history.answered(wire, head.status, usage.cost)
+        yield from _consult(self._gate.leave(usage.cost, usage, wire.model))
+        record = history.close(wire.model, usage, ttft=history.seconds if isinstance(outcome, Whole) else None)
+        headers = self._headers(wire.model, usage)
+        if isinstance(outcome, Passing):
+            yield PassOn(head, headers)
+            return
+        if self._memory is not None:
+            now = self._world.now()
+            yield from _consult(self._memory.keep(outcome.body, outcome.parsed, wire.model, usage.cost, now))
+        yield Answer(head.status, headers, outcome.body, head=head, parsed=outcome.parsed, exchange=record)
 
     def _hand_over(self, wire: Wire, streaming: Streaming) -> Steps:
-        head, reader = streaming.head, streaming.reader
-        self._attempts.append(self._attempt_record(wire, head.status, None, None))
-        ttft = self._world.monotonic() - self._began
-        end = yield HandOver(head, self._headers(wire, NO_USAGE), reader, streaming.events)
+        history, head, reader = self._history, streaming.head, streaming.reader
+        history.answered(wire, head.status, None)
+        ttft = history.seconds
+        end = yield HandOver(head, self._headers(wire.model), reader, streaming.events)
         last = reader.flush() if end is not CLOSED else []
         verdict = self._judge_end(head, reader, end)
         usage = read_usage(reader.usage, head.headers, wire.model)
         cause = verdict.cause.value if verdict is not None else None
-        self._attempts[-1] = self._attempt_record(wire, head.status, cause, usage.cost)
-        record = self._record(wire, usage, ttft=ttft, error=cause)
+        history.ended(wire, head.status, cause, usage.cost)
+        record = history.close(wire.model, usage, ttft=ttft, error=cause)
         if verdict is not None:
-            last.append(error_event(self._call.place.surface, verdict, wire.model, self._attempts, reader.partial))
-        yield Tail(last, verdict, record)
+            last.append(error_event(self._call.place.surface, verdict, wire.model, history.attempts, reader.partial))
+        yield Tail(last, verdict, record, self._chores(wire, reader, usage, good=verdict is None))
+
+    def _chores(self, wire: Wire, reader: StreamReader, usage: Usage, *, good: bool) -> tuple[Consult, ...]:
+        """Return what the stores are told once a stream has ended."""
+        chores = [self._gate.leave(usage.cost, usage, wire.model)]
+        if self._memory is not None and good and reader.ended and reader.kept is not None:
+            chores.append(self._memory.keep_events(reader.kept, wire.model, usage.cost, self._world.now()))
+        return tuple(chore for chore in chores if chore is not None)
 
     def _judge_end(self, head: Head, reader: StreamReader, end: Happening) -> Verdict | None:
         """Judge the end of a stream that was handed over: None where it is an end, or the caller's own doing."""
@@ -177,87 +256,55 @@ class _Run:
             return replace(broken, cause=Cause.INTERRUPTED, message=f"the stream broke off: {broken.message}")
         return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
 
-    def _note_failure(self, wire: Wire, failed: Unanswered) -> None:
-        verdict, cost = failed.verdict, None
-        if not verdict.rule.may_be_billed:
-            # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, Chat).
-            cost = _NOTHING
-        elif failed.head is not None:
-            usage = read_usage(failed.pieces, failed.head.headers, wire.model)
-            cost = usage.cost if usage.cost_kind == "billed" else None
-        self._attempts.append(self._attempt_record(wire, verdict.seen, verdict.cause.value, cost))
-        self._verdicts.append(verdict)
-
-    def _attempt_record(self, wire: Wire, status: int | None, cause: str | None, cost: Decimal | None) -> Attempt:
-        latency = self._world.monotonic() - self._attempt_began
-        return Attempt(wire.model or "", status, cause, latency, cost, wire.note)
-
-    def _record(
-        self, wire: Wire | None, usage: Usage, *, ttft: float | None = None, error: str | None = None
-    ) -> Exchange:
-        record = Exchange(
-            model=self._call.model,
-            served_by=wire.model if wire is not None else None,
-            attempts=tuple(self._attempts),
-            usage=usage,
-            latency=self._world.monotonic() - self._began,
-            ttft=ttft,
-            error=error,
+    def _answer_from(self, entry: Any, memory: Memory) -> Answer:
+        """Answer from the cache, at no cost."""
+        usage, parsed = usage_of_hit(entry), jiter.from_json(entry.body)
+        record = self._history.close(
+            entry.served_by or None, usage, ttft=self._history.seconds, saved=entry.cost, cached=True
         )
-        self._recorded = True
-        if self._call.place.metered:
-            self._world.record(record)
-        return record
+        headers = [*self._history.headers(entry.served_by or None, usage), ("x-aisa-cache", "hit")]
+        if not self._call.streams:
+            return Answer(200, (*headers, _JSON), entry.body, parsed=parsed, exchange=record)
+        events = memory.replay(parsed)
+        stream = ("content-type", "text/event-stream; charset=utf-8")
+        return Answer(200, (*headers, stream), framed(events), parsed=parsed, exchange=record, events=tuple(events))
 
-    def _headers(self, wire: Wire, usage: Usage) -> tuple[tuple[str, str], ...]:
-        headers = [("x-aisa-attempts", ", ".join(header_line(attempt) for attempt in self._attempts))]
-        if wire.model is not None:
-            headers.append(("x-aisa-served-by", wire.model))
-        if usage.cost is not None:
-            headers.append(("x-aisa-cost", f"{usage.cost:f};{usage.cost_kind}"))
-        return tuple(headers)
+    def _headers(self, served_by: str | None, usage: Usage | None = None) -> tuple[tuple[str, str], ...]:
+        headers = self._history.headers(served_by, usage or Usage())
+        return (*headers, ("x-aisa-cache", "miss")) if self._memory is not None else tuple(headers)
 
     def _give_up(self) -> Effect:
-        """Say in one word why the whole call failed: as if alone for one model or one shared cause."""
-        last = self._verdicts[-1]
-        last_by_model = {
-            self._plan.asked_as(attempt.model): verdict
-            for attempt, verdict in zip(self._attempts, self._verdicts, strict=True)
-        }
-        causes = {verdict.cause for verdict in last_by_model.values()}
-        if last.rule.action is not Action.RAISE and len(causes) > 1:
-            words = f"All {len(last_by_model)} models failed, each for its own reason."
-            return self._refuse(Verdict(Cause.ALL_MODELS_FAILED, 502, words, "all_models_failed"))
-        alike = len(last_by_model) == 1 or len({verdict.cause for verdict in self._verdicts}) == 1
-        if alike and self._failure is not None:
-            record = self._record(None, NO_USAGE, error=last.cause.value)
-            return Fail(self._failure, last, record)
-        waits = [verdict.retry_after for verdict in last_by_model.values() if verdict.retry_after is not None]
-        # The call may be made again as soon as one of the models answers again.
-        return self._refuse(replace(last, retry_after=min(waits, default=None)))
+        verdict, own_exception = self._history.verdict(self._plan.asked_as)
+        if own_exception and self._history.failure is not None:
+            record = self._history.close(None, error=verdict.cause.value)
+            return Fail(self._history.failure, verdict, record)
+        return self._refuse(verdict)
 
     def _refuse(self, verdict: Verdict) -> Answer:
-        model = self._plan.asked_as(self._attempts[-1].model) if self._attempts else self._call.model
-        record = self._record(None, NO_USAGE, error=verdict.cause.value)
-        surface, place = self._call.place.surface, self._call.place
-        headers = [("content-type", "application/json"), ("x-should-retry", "false")]
-        if self._attempts:
-            headers.append(("x-aisa-attempts", ", ".join(header_line(attempt) for attempt in self._attempts)))
+        history, place = self._history, self._call.place
+        model = self._plan.asked_as(history.attempts[-1].model) if history.attempts else self._call.model
+        record = history.close(None, error=verdict.cause.value)
+        headers = [_JSON, ("x-should-retry", "false"), *history.headers(None)]
         if verdict.retry_after is not None:
             headers.append(("retry-after", str(math.ceil(verdict.retry_after))))
         if verdict.request_id is not None and verdict.request_id.isascii() and verdict.request_id.isprintable():
             # Where the SDKs look for it. It may come out of a body, which can hold what no header can.
             headers.append(("x-request-id", verdict.request_id))
-        body = error_body(surface, speaks_gemini(place.path), verdict, model, self._attempts)
-        return Answer(
-            verdict.status,
-            tuple(headers),
-            body,
-            verdict=verdict,
-            exchange=record,
-            suggestions=suggestions(verdict, model),
-        )
+        body = error_body(place.surface, speaks_gemini(place.path), verdict, model, history.attempts)
+        close = suggestions(verdict, model)
+        return Answer(verdict.status, tuple(headers), body, verdict=verdict, exchange=record, suggestions=close)
+
+
+def _consult(consult: Consult | None) -> Generator[Effect, Happening, None]:
+    if consult is not None:
+        yield consult
 
 
 def _refuses_usage(verdict: Verdict) -> bool:
     return verdict.seen in (400, 422) and ("stream_options" in verdict.message or "include_usage" in verdict.message)
+
+
+def _verdict_of(problem: AisaError) -> Verdict:
+    """Return the verdict on a call that can't be made as it was asked, such as one to a route that there is not."""
+    cause = Cause.MODEL_NOT_FOUND if isinstance(problem, ModelNotFoundError) else Cause.BAD_REQUEST
+    return Verdict(cause, RULES[cause].status, str(problem), problem.code or "invalid_request")

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from ..catalogue import catalogue
 from ..usage import Attempt
@@ -36,6 +37,8 @@ _NEXT_STEP: Final = {
     Cause.CUT: "Ask again, or name fallbacks=[…].",
     Cause.REDIRECT: "Check base_url.",
     Cause.ALL_MODELS_FAILED: "Each line says why; ask again, or name other fallbacks=[…].",
+    Cause.BUDGET: "Nothing was sent. Raise the budget, lower max_tokens, or name a cheaper fallback.",
+    Cause.OVER_CAP: "Nothing was sent. Raise the cap, lower max_tokens, or name a cheaper fallback.",
     Cause.INTERRUPTED: "What had come is in `partial`; ask again for the rest.",
 }
 _GOOGLE_STATUS: Final = {
@@ -91,9 +94,14 @@ def line(attempt: Attempt) -> str:
     return f"{attempt.model or 'the gateway'}: {status}, {attempt.cause or 'answered'}"
 
 
+def header_id(model: str) -> str:
+    """Return a model's id as a header can hold it: what would end the value, or is no ASCII, as in a URL."""
+    return quote(model, safe="/-._~:@+()[]{}!*'&=$")
+
+
 def header_line(attempt: Attempt) -> str:
     """Return one attempt as it stands in the `x-aisa-attempts` header."""
-    parts = [attempt.model]
+    parts = [header_id(attempt.model)]
     if attempt.status is not None:
         parts.append(f"status={attempt.status}")
     if attempt.cause is not None:

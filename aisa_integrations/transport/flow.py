@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..usage import Exchange
-from .effects import CLOSED, ENDED, Event, Failed, HandOver, Signal, Tail
-from .exchange import Steps
-from .sse import frame
+from .effects import CLOSED, ENDED, Consult, Event, Failed, HandOver, Signal, Steps, Tail
 from .verdict import Verdict
 
 
@@ -20,7 +16,17 @@ class Flow:
         settled: whether the end has been dealt with.
     """
 
-    __slots__ = ("__weakref__", "_first", "_quiet_since", "_steps", "exchange", "reader", "settled", "verdict")
+    __slots__ = (
+        "__weakref__",
+        "_chores",
+        "_first",
+        "_quiet_since",
+        "_steps",
+        "exchange",
+        "reader",
+        "settled",
+        "verdict",
+    )
 
     def __init__(self, handed: HandOver, steps: Steps) -> None:
         self.reader = handed.reader
@@ -30,6 +36,7 @@ class Flow:
         self._first: list[Event] | None = handed.first
         self._steps = steps
         self._quiet_since: float | None = None
+        self._chores: tuple[Consult, ...] = ()
 
     def begin(self) -> list[Event]:
         """Return the events that had come before the stream was handed over, once."""
@@ -67,14 +74,23 @@ class Flow:
         tail = self._steps.send(how)
         self._steps.close()
         assert isinstance(tail, Tail)
-        self.verdict, self.exchange = tail.verdict, tail.exchange
+        self.verdict, self.exchange, self._chores = tail.verdict, tail.exchange, tail.chores
         return tail.events
 
     def drop(self) -> None:
         """Settle the exchange of a stream that the caller has left."""
         self.end(CLOSED)
 
+    def take_chores(self) -> tuple[Consult, ...]:
+        """Return what the stores are to be told, once."""
+        chores, self._chores = self._chores, ()
+        return chores
 
-def framed(events: Iterable[Event]) -> bytes:
-    """Return events as the bytes that an SDK reads; what the caller did not ask for is left out."""
-    return b"".join([frame(event.data, event.name) for event in events if not event.hidden])
+    def abandon(self) -> None:
+        """Settle the exchange where nothing may wait: in a finalizer."""
+        self.drop()
+        for chore in self.take_chores():
+            if not chore.blocks:
+                chore.action()
+            elif chore.later is not None:
+                chore.later()

@@ -6,7 +6,7 @@ those that failed for a reason that passes are asked again in the next round, ea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from ..catalogue import catalogue
 from .causes import Action, Cause
 from .verdict import Verdict
 
+_NOBODY: Final[Mapping[str, tuple[bool, float]]] = {}
 FIRST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 8.0
 
@@ -42,6 +43,8 @@ class Plan:
         deadline: monotonic second at which the call must be answered.
         jitter: returns a number from 0 to 1.
         only_connecting: whether nothing but a failed connection is worth a retry (surfaces without full policy).
+        cooling: models that failed of late: whether each must wait, and the monotonic second it is ready at.
+        now: monotonic second.
     """
 
     def __init__(
@@ -52,10 +55,13 @@ class Plan:
         deadline: float,
         jitter: Callable[[], float],
         only_connecting: bool = False,
+        cooling: Mapping[str, tuple[bool, float]] = _NOBODY,
+        now: float = 0.0,
     ) -> None:
         self._chain = chain
         self._order = {model: place for place, model in enumerate(chain)}
         self._queue = list(chain)
+        self._now = now
         self._rounds_left = max_retries
         self._requests_left = (max_retries + 1) * len(chain)
         self._backoff = FIRST_BACKOFF
@@ -66,10 +72,19 @@ class Plan:
         self._deadline = deadline
         self._jitter = jitter
         self._only_connecting = only_connecting
+        if cooling:
+            self._put_cooling_last(cooling)
 
-    def first(self) -> Ask:
-        """Return the first model to ask."""
-        return self._ask(self._queue.pop(0), 0.0)
+    def first(self) -> Ask | GiveUp:
+        """Return the first model to ask; nobody where the gateway named times for all, each past the deadline."""
+        candidate = self._queue.pop(0)
+        pause = max(0.0, self._ready.get(candidate, self._now) - self._now)
+        return self._ask(candidate, pause) if self._now + pause < self._deadline else GIVE_UP
+
+    @property
+    def soonest(self) -> float:
+        """Return the monotonic second at which the first of the models may be asked."""
+        return min(self._ready.values(), default=self._now)
 
     def expires(self, now: float, attempt_limit: float | None) -> float:
         """Return when an attempt that starts now must end: its own limit, and its share of what remains."""
@@ -130,6 +145,15 @@ class Plan:
         pause = max(0.0, self._ready[candidate] - now)
         # The soonest is too late: then all of them are.
         return self._ask(candidate, pause) if now + pause < self._deadline else GIVE_UP
+
+    def _put_cooling_last(self, cooling: Mapping[str, tuple[bool, float]]) -> None:
+        """Order the chain: who is well first, then who is ready soonest; wait only where the gateway named a time."""
+        whole_key = cooling.get("*", (False, 0.0))[1]
+        until = {model: cooling.get(model or "", (False, 0.0)) for model in self._chain}
+        for model, (must_wait, ready) in until.items():
+            if must_wait or whole_key:
+                self._ready[model] = max(ready if must_wait else 0.0, whole_key)
+        self._queue.sort(key=lambda model: (until[model][1], self._order[model]))
 
     def _ask(self, model: str | None, pause: float) -> Ask:
         self._requests_left -= 1

@@ -32,9 +32,10 @@ class StreamReader(ABC):
         error: the error object of an error event, or None; nothing after it is read.
         usage: the data of the events that hold usage, without those that a later one replaces.
         done: whether the surface's own last event has come.
+        kept: the data of every JSON event, where that was asked for.
     """
 
-    __slots__ = ("_decoder", "_hide_usage", "_text", "done", "error", "has_content", "usage")
+    __slots__ = ("_decoder", "_hide_usage", "_text", "done", "error", "has_content", "kept", "usage")
 
     def __init__(self, *, hide_usage: bool = False) -> None:
         self._decoder = EventDecoder()
@@ -44,6 +45,7 @@ class StreamReader(ABC):
         self.error: Any = None
         self.usage: list[bytes] = []
         self.done = False
+        self.kept: list[bytes] | None = None
 
     def feed(self, piece: bytes) -> list[Event]:
         """Return the events that are whole once this piece is added, up to an error event."""
@@ -87,6 +89,8 @@ class StreamReader(ABC):
         if not isinstance(parsed, dict):
             self.error = _malformed("an event of the stream is not JSON")
             return None
+        if self.kept is not None:
+            self.kept.append(data)
         if b'"usage' in data:
             self._note_usage(data, parsed)
         hidden = self._read(parsed)
@@ -257,7 +261,17 @@ def _is_whole(data: bytes) -> bool:
     return data.startswith(_DONE) or isinstance(_parsed(data), dict)
 
 
-def reader_for(surface: Surface, *, hide_usage: bool = False) -> StreamReader | None:
-    """Return a reader of the surface's streams, or None where the surface has none that we know."""
+def reader_for(surface: Surface, *, hide_usage: bool = False, keep: bool = False) -> StreamReader | None:
+    """Return a reader of the surface's streams, or None where the surface has none that we know.
+
+    Args:
+        surface: whose events they are.
+        hide_usage: whether usage was asked for by the library alone.
+        keep: whether the data of every event is kept.
+    """
     kind = _READERS.get(surface)
-    return None if kind is None else kind(hide_usage=hide_usage)
+    if kind is None:
+        return None
+    reader = kind(hide_usage=hide_usage)
+    reader.kept = [] if keep else None
+    return reader

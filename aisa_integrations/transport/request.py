@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
 import jiter
 
 from ..catalogue import catalogue
-from ..policy import Policy
+from ..errors import AisaError, ConfigurationError
+from ..policy import Policy, checked_fallbacks
 from ..settings import ApiKey
 from .surfaces import Place, Surface
+
+if TYPE_CHECKING:
+    from ..routing import Fallback, RouteDecision
 
 # What other vendors' clients and environments authenticate with. Nothing of it may reach the gateway, which takes a
 # Bearer alone on every surface (gateway notes, "Auth").
@@ -45,11 +51,13 @@ class Call:
         body: the body as a JSON object, or None where it is none.
         model: the id that was asked, from the body or the path.
         chain: every id that may be asked, in order; holds None where the surface names no model.
+        caps: USD that a call to an id of the chain may be estimated to cost, where there is a limit.
         streams: whether the reply is asked for as a stream.
         timeouts: seconds by step, as httpx2 carries them.
         policy: what to do about failures.
         wants_usage: whether the caller asked for usage in the stream.
         problem: what is wrong with the call itself, or None.
+        routed: the decision, where the model that was asked is a route.
     """
 
     place: Place
@@ -64,7 +72,9 @@ class Call:
     timeouts: dict[str, float | None]
     policy: Policy
     wants_usage: bool = True
-    problem: str | None = None
+    problem: AisaError | None = None
+    caps: Mapping[str, Decimal] = field(default_factory=dict)
+    routed: RouteDecision | None = None
 
     @property
     def repeatable(self) -> bool:
@@ -153,39 +163,82 @@ _CHAT_PLACE: Final = Place(Surface.CHAT, "/v1/chat/completions")
 
 def _with_chain(call: Call, body: dict[str, Any] | None) -> Call:
     surface = call.place.surface
-    if surface is Surface.GEMINI or body is None:
-        model = call.place.model
-        named = None
-    else:
-        model = body.get("model") if isinstance(body.get("model"), str) else None
-        named = body.get("models") if surface is Surface.CHAT else None
-    content, problem = call.content, None
-    chain: tuple[str | None, ...] = (model,)
-    if named is not None and body is not None:
-        body = {key: value for key, value in body.items() if key != "models"}
-        content = _to_bytes(body)
-        if isinstance(named, list) and all(isinstance(item, str) and item for item in named):
-            chain = tuple(named) if model is None or model in named else (model, *named)
-            model = model or (named[0] if named else None)
-        else:
-            problem = "`models` is a list of model ids to ask in turn"
-    elif surface.full_policy and model is not None and call.content is not None:
-        chain = (model, *call.policy.fallbacks)
     streams, wants_usage = call.streams, True
     if surface is not Surface.GEMINI and body is not None:
         streams = body.get("stream") is True
         options = body.get("stream_options")
         wants_usage = isinstance(options, dict) and options.get("include_usage") is True
-    return replace(
-        call,
-        content=content,
-        body=body,
-        model=model,
-        chain=tuple(dict.fromkeys(chain)),
-        streams=streams,
-        wants_usage=wants_usage or surface is not Surface.CHAT or not streams,
-        problem=problem,
+    read = replace(
+        call, body=body, streams=streams, wants_usage=wants_usage or surface is not Surface.CHAT or not streams
     )
+    if body is None or not surface.full_policy:
+        model = call.place.model if body is None else body.get("model")
+        model = model if isinstance(model, str) else None
+        return replace(read, model=model, chain=(model,))
+    try:
+        return _with_models(read, body)
+    except AisaError as error:
+        return replace(read, problem=error)
+
+
+def _with_models(call: Call, body: dict[str, Any]) -> Call:
+    """Settle whom a call may ask: its own `models`, else the model and the policy's fallbacks; routes are resolved."""
+    policy, content, named = call.policy, call.content, None
+    model = call.place.model
+    if call.place.surface is Surface.CHAT:
+        model = body.get("model") if isinstance(body.get("model"), str) else None
+        named = body.get("models")
+    fallbacks: Sequence[str | Fallback] = policy.fallbacks
+    if named is not None:
+        body = {key: value for key, value in body.items() if key != "models"}
+        content = _to_bytes(body)
+        if not isinstance(named, list) or not all(isinstance(one, (str, Mapping)) and one for one in named):
+            raise ConfigurationError(f"`models` is a list of model ids to ask in turn, not {named!r}.")
+        fallbacks = checked_fallbacks(named)
+        # With the model among them, the list alone says the order.
+        if fallbacks and (model is None or model in named):
+            asked, fallbacks = fallbacks[0], fallbacks[1:]
+            model = model or _id(asked)
+            entries: list[str | Fallback] = [asked, *fallbacks]
+        else:
+            entries = [] if model is None else [model, *fallbacks]
+    else:
+        entries = [] if model is None else [model, *fallbacks]
+    if call.content is None:
+        entries = entries[:1]
+    chain, caps, routed = _resolved(call, body, entries)
+    return replace(call, content=content, body=body, model=model, chain=chain or (None,), caps=caps, routed=routed)
+
+
+def _resolved(
+    call: Call, body: dict[str, Any], entries: Sequence[str | Fallback]
+) -> tuple[tuple[str, ...], dict[str, Decimal], RouteDecision | None]:
+    """Return the ids that entries stand for, each once and in order, their caps, and what a route decided."""
+    policy, routed = call.policy, None
+    caps: dict[str, Decimal] = {}
+    chain: list[str] = []
+    for entry in entries:
+        model, cap = _id(entry), None if isinstance(entry, str) else entry.max_cost_usd
+        models: tuple[str, ...] = (model,)
+        if model[:5].lower() == "aisa/":
+            from ..routing import resolve_route
+
+            surface: Any = call.place.surface.value
+            decision = resolve_route(
+                model, body, surface=surface, routes=policy.routes, allow=policy.allow, deny=policy.deny
+            )
+            routed, models = routed or decision, decision.chain
+        for one in models:
+            if one not in chain:
+                chain.append(one)
+            limit = min((c for c in (cap, policy.max_cost_usd) if c is not None), default=None)
+            if limit is not None:
+                caps.setdefault(one, limit)
+    return tuple(chain), caps, routed
+
+
+def _id(entry: str | Fallback) -> str:
+    return entry if isinstance(entry, str) else entry.model
 
 
 def write(call: Call, model: str | None, *, ask_usage: bool) -> Wire:

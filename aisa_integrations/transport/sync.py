@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import socket
+import sys
 import time
 import weakref
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from .core import Core, raised, shaped, strip_frames
 from .effects import (
     ENDED,
     Answer,
+    Consult,
     Event,
     Fail,
     Failed,
@@ -32,10 +34,11 @@ from .effects import (
     ReadMore,
     Send,
     Signal,
+    Steps,
     Wait,
+    framed,
 )
-from .exchange import Steps
-from .flow import Flow, framed
+from .flow import Flow
 from .network import NetworkOptions, Sync, SyncPool
 from .outgoing import failure_of, let_flow, too_late
 from .request import Call, CallOptions
@@ -58,7 +61,7 @@ class SyncReply:
         self._encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
         if self._encoded:
             # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
-            self._pieces = response.iter_bytes()
+            self._pieces: Iterator[bytes] = response.iter_bytes()
         else:
             self._pieces = iter(self._stream)  # type: ignore[arg-type]
 
@@ -106,7 +109,10 @@ class SyncReply:
 
     def close(self) -> None:
         """Give the connection back, or close it where the body was not read to its end."""
-        self._stream.close()
+        # Let go of it too: it leads to the request as it was sent, and errors and replies lead here.
+        stream, self._stream, self._pieces = self._stream, None, iter(())
+        if stream is not None:
+            stream.close()
 
     def abort(self) -> None:
         """Cut the connection at once, and give its slot back, from a thread that may be collecting garbage."""
@@ -171,6 +177,8 @@ class SyncFlow:
             keep_inherited(self.flow, self._reply)
             return
         when_calm(self.flow.drop)
+        for chore in self.flow.take_chores():
+            chore.action()
         try:
             if self.flow.reader.done:
                 self._reply.drain()
@@ -182,7 +190,7 @@ def _abandon(flow: Flow, reply: SyncReply) -> None:
     if reply.inherited:
         keep_inherited(flow, reply)
         return
-    when_calm(flow.drop)
+    when_calm(flow.abandon)
     reply.abort()
 
 
@@ -222,7 +230,7 @@ class AisaTransport(httpx2.BaseTransport):
         options = self.core.options_of(request)
         content = request.read() if isinstance(request.stream, httpx2.ByteStream) else None
         call = self.core.read(request, content, options)
-        steps = self.core.begin(call)
+        steps = self.core.begin(call, options)
         effect, reply = self.run(steps, call, request, options)
         response = reply.response if reply is not None else None
         if isinstance(effect, Fail):
@@ -242,6 +250,7 @@ class AisaTransport(httpx2.BaseTransport):
         """Do what an exchange asks until it hands its result over; return that and the open reply."""
         reply: SyncReply | None = None
         happening: Happening = None
+        handled = sys.exception()
         try:
             while True:
                 effect = steps.send(happening)
@@ -261,6 +270,8 @@ class AisaTransport(httpx2.BaseTransport):
                     if reply is not None:
                         reply.close()
                     time.sleep(effect.seconds)
+                elif isinstance(effect, Consult):
+                    happening = effect.action()
                 elif isinstance(effect, Notify):
                     self.core.notify(effect.event, call.policy)
                     happening = None
@@ -274,7 +285,7 @@ class AisaTransport(httpx2.BaseTransport):
             if reply is not None:
                 reply.close()
             steps.close()
-            raise strip_frames(error)  # noqa: B904 - the very exception goes on, without the frames below us
+            raise strip_frames(error, handled)  # noqa: B904 - the very exception goes on, without the frames below us
 
     def _send(self, effect: Send, request: httpx2.Request, options: CallOptions) -> tuple[SyncReply | None, Happening]:
         built = self.core.build(effect, request, options)
