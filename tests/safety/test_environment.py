@@ -163,7 +163,7 @@ def origin_of(client: Any) -> str:
     return str(client._api_client._http_options.base_url)
 
 
-@pytest.mark.parametrize("face", (OPENAI, ASYNC_OPENAI), ids=str)
+@pytest.mark.parametrize("face", [OPENAI, ASYNC_OPENAI], ids=str)
 @pytest.mark.parametrize("key", ["", "   "])
 def test_an_empty_key_for_a_copy_never_means_another_key(
     face: Face, key: str, gateway: LocalGateway, monkeypatch: pytest.MonkeyPatch
@@ -176,7 +176,7 @@ def test_an_empty_key_for_a_copy_never_means_another_key(
         client.api_key = key
 
 
-@pytest.mark.parametrize("face", (GENAI, GENAI_AIO), ids=str)
+@pytest.mark.parametrize("face", [GENAI, GENAI_AIO], ids=str)
 @pytest.mark.parametrize("argument", ["vertexai", "enterprise", "credentials", "project", "location"])
 def test_what_belongs_to_vertex_is_refused(face: Face, argument: str) -> None:
     with pytest.raises(ConfigurationError, match=argument):
