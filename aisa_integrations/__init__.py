@@ -13,9 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .budget import Budget
+    from .cache import Cache
     from .catalogue import catalogue
     from .clients.google_sdk import genai_client
     from .clients.openai_sdk import async_openai_client, openai_client
+    from .cooldown import Cooldown
     from .errors import (
         AisaError,
         AllModelsFailedError,
@@ -36,7 +39,10 @@ if TYPE_CHECKING:
         RequestTimeoutError,
     )
     from .gateway_client import AsyncGatewayClient, GatewayClient
+    from .pacing import RateLimits
     from .policy import FailoverEvent, Policy
+    from .routing import Fallback, RouteDecision, Routes, explain
+    from .state import State, state
     from .tracking import Spend, track
     from .usage import Attempt, Exchange, Usage
 
@@ -49,13 +55,17 @@ __all__ = [
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
+    "Budget",
     "BudgetExceededError",
+    "Cache",
     "ConfigurationError",
     "ConnectionFailedError",
     "ContentPolicyError",
     "ContextWindowError",
+    "Cooldown",
     "Exchange",
     "FailoverEvent",
+    "Fallback",
     "GatewayClient",
     "GatewayError",
     "InsufficientCreditsError",
@@ -65,29 +75,45 @@ __all__ = [
     "Policy",
     "QuotaExceededError",
     "RateLimitError",
+    "RateLimits",
     "RequestTimeoutError",
+    "RouteDecision",
+    "Routes",
     "Spend",
+    "State",
     "Usage",
     "async_openai_client",
     "catalogue",
+    "explain",
     "genai_client",
     "openai_client",
+    "state",
     "track",
 ]
 
 _HOMES = {
     "AsyncGatewayClient": "gateway_client",
     "Attempt": "usage",
+    "Budget": "budget",
+    "Cache": "cache",
+    "Cooldown": "cooldown",
     "Exchange": "usage",
     "FailoverEvent": "policy",
+    "Fallback": "routing",
     "GatewayClient": "gateway_client",
     "Policy": "policy",
+    "RateLimits": "pacing",
+    "RouteDecision": "routing",
+    "Routes": "routing",
     "Spend": "tracking",
+    "State": "state",
     "Usage": "usage",
     "async_openai_client": "clients.openai_sdk",
     "catalogue": "catalogue",
+    "explain": "routing",
     "genai_client": "clients.google_sdk",
     "openai_client": "clients.openai_sdk",
+    "state": "state",
     "track": "tracking",
 }
 

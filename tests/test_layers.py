@@ -21,12 +21,12 @@ PACKAGE = "aisa_integrations"
 # From the top down. Each name is a module or subpackage of aisa_integrations.
 LAYERS: list[tuple[str, set[str]]] = [
     ("faces", {"router_client", "compare", "langchain", "notebook", "cli", "local", "testing"}),
-    ("clients", {"clients", "gateway_client"}),
+    ("clients", {"clients", "gateway_client", "state"}),
     ("transport", {"transport"}),
     (
         "values",
         {"usage", "tracking", "catalogue", "estimate", "routing", "policy", "settings", "errors", "forks"}
-        | {"budget", "cache", "stores"},
+        | {"budget", "cache", "stores", "cooldown", "pacing", "locks"},
     ),
 ]
 

@@ -123,6 +123,10 @@ class AisaGenaiClient(genai.Client):
         )
         self._aio = _AsyncSide(self._api_client, async_http)
 
+    def _aisa_standing(self) -> tuple[Policy, str]:
+        face = self._made_with[0]
+        return face.policy, face.settings.key.token
+
     def close(self) -> None:
         """Close the sync side: the SDK leaves a client that it was given open."""
         super().close()

@@ -98,6 +98,9 @@ class _AisaFace:
     def _wrap(http_client: Any, face: Face) -> Any:
         raise TypeError(http_client)
 
+    def _aisa_standing(self) -> tuple[Policy, str]:
+        return self._aisa.policy, self._aisa.settings.key.token
+
     def __reduce__(self) -> tuple[Any, ...]:
         http_client = self._client  # type: ignore[attr-defined]
         if not isinstance(http_client, (_SyncHttp, _AsyncHttp)):

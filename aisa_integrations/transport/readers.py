@@ -32,10 +32,11 @@ class StreamReader(ABC):
         error: the error object of an error event, or None; nothing after it is read.
         usage: the data of the events that hold usage, without those that a later one replaces.
         done: whether the surface's own last event has come.
+        calls_tools: whether a part of a tool call has come.
         kept: the data of every JSON event, where that was asked for.
     """
 
-    __slots__ = ("_decoder", "_hide_usage", "_text", "done", "error", "has_content", "kept", "usage")
+    __slots__ = ("_decoder", "_hide_usage", "_text", "calls_tools", "done", "error", "has_content", "kept", "usage")
 
     def __init__(self, *, hide_usage: bool = False) -> None:
         self._decoder = EventDecoder()
@@ -45,6 +46,7 @@ class StreamReader(ABC):
         self.error: Any = None
         self.usage: list[bytes] = []
         self.done = False
+        self.calls_tools = False
         self.kept: list[bytes] | None = None
 
     def feed(self, piece: bytes) -> list[Event]:
@@ -151,8 +153,9 @@ class ChatReader(StreamReader):
         if isinstance(text, str) and text:
             self._text.append(text)
             self.has_content = True
-        elif not self.has_content and any(delta.get(field) for field in _CONTENT_FIELDS):
+        elif not (self.has_content and self.calls_tools) and any(delta.get(field) for field in _CONTENT_FIELDS):
             self.has_content = True
+            self.calls_tools = self.calls_tools or bool(delta.get("tool_calls") or delta.get("function_call"))
 
 
 class GeminiReader(StreamReader):

@@ -1,65 +1,24 @@
-"""`GatewayClient` and `AsyncGatewayClient`: dict in, dict out, on the transport alone; no vendor's SDK is loaded."""
+"""`GatewayClient` and `AsyncGatewayClient`: plain dicts over the transport."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import httpx2
 
-from .errors import (
-    AisaError,
-    AllModelsFailedError,
-    AuthenticationError,
-    BadRequestError,
-    BudgetExceededError,
-    ConfigurationError,
-    ConnectionFailedError,
-    ContentPolicyError,
-    ContextWindowError,
-    GatewayError,
-    InsufficientCreditsError,
-    InterruptedStreamError,
-    ModelNotFoundError,
-    QuotaExceededError,
-    RateLimitError,
-    RequestTimeoutError,
-)
-from .policy import Policy
-from .settings import UNSET, Settings, Unset, concealed, resolve_settings
-from .transport.asynchronous import AsyncAisaTransport, AsyncFlow
-from .transport.causes import Cause
-from .transport.effects import Answer, Event, Fail, HandOver, PassOn
-from .transport.failures import explain
-from .transport.flow import Flow
-from .transport.network import NetworkOptions
-from .transport.request import Call, CallOptions, read_call, read_chat
-from .transport.surfaces import locate
-from .transport.sync import AisaTransport, SyncFlow
-from .transport.verdict import Verdict
-from .usage import Exchange
-
-_ERRORS: Final[dict[Cause, type[AisaError]]] = {
-    Cause.AUTH: AuthenticationError,
-    Cause.NOT_ALLOWED: AuthenticationError,
-    Cause.QUOTA: QuotaExceededError,
-    Cause.CREDITS: InsufficientCreditsError,
-    Cause.MODEL_NOT_FOUND: ModelNotFoundError,
-    Cause.NOT_FOUND: ModelNotFoundError,
-    Cause.KEY_RATE_LIMIT: RateLimitError,
-    Cause.RATE_LIMIT: RateLimitError,
-    Cause.TIMEOUT: RequestTimeoutError,
-    Cause.CONNECT: ConnectionFailedError,
-    Cause.CONNECTION_LOST: ConnectionFailedError,
-    Cause.CONTEXT_WINDOW: ContextWindowError,
-    Cause.PARAMETER: BadRequestError,
-    Cause.BAD_REQUEST: BadRequestError,
-    Cause.CONTENT_POLICY: ContentPolicyError,
-    Cause.INTERRUPTED: InterruptedStreamError,
-    Cause.BUDGET: BudgetExceededError,
-    Cause.OVER_CAP: BudgetExceededError,
-    Cause.ALL_MODELS_FAILED: AllModelsFailedError,
-}
+from ..errors import ConfigurationError
+from ..policy import Policy
+from ..settings import UNSET, Settings, Unset, concealed, resolve_settings
+from ..transport.asynchronous import AsyncAisaTransport
+from ..transport.effects import Answer, Fail, HandOver, PassOn
+from ..transport.network import NetworkOptions
+from ..transport.request import Call, CallOptions, read_call, read_chat
+from ..transport.surfaces import locate
+from ..transport.sync import AisaTransport
+from ..usage import Exchange
+from .failures import error_of
+from .streams import AsyncGatewayStream, GatewayStream
 
 
 class Reply(dict[str, Any]):
@@ -114,7 +73,10 @@ class _Face:
             )
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"body can't be written as JSON: {error}") from None
-        return call, httpx2.Request("POST", self._url, headers=self._headers, stream=_EMPTY)
+        return call, self._post()
+
+    def _post(self) -> httpx2.Request:
+        return httpx2.Request("POST", self._url, headers=self._headers, stream=_EMPTY)
 
     def _get_call(self, path: str) -> tuple[Call, httpx2.Request]:
         call = read_call(
@@ -123,10 +85,8 @@ class _Face:
         )  # fmt: skip
         return call, httpx2.Request("GET", self._url.copy_with(path=path), headers=self._headers, stream=_EMPTY)
 
-    @property
-    def exchange_settings(self) -> Settings:
-        """Return whom this client talks to."""
-        return self._settings
+    def _aisa_standing(self) -> tuple[Policy, str]:
+        return self._policy, self._settings.key.token
 
     def _arguments(self) -> tuple[Any, ...]:
         return (self._settings, self._policy, self._network)
@@ -192,13 +152,7 @@ class GatewayClient(_Face):
         Raises:
             AisaError: at once, or for a break after the first content an `InterruptedStreamError` while iterating.
         """
-        call, request = self._chat_call(body, stream=True)
-        transport = self._transport
-        steps = transport.core.begin(call, _OPTIONS)
-        effect, reply = transport.run(steps, call, request, _OPTIONS)
-        if not isinstance(effect, HandOver) or reply is None:
-            raise error_of(effect, call)
-        return GatewayStream(SyncFlow(effect, reply, steps), call)
+        return GatewayStream(self._transport, self._chat_call(body, stream=True)[0], self._post)
 
     def models(self) -> list[dict[str, Any]]:
         """Return the models that the gateway serves now."""
@@ -250,7 +204,7 @@ class AsyncGatewayClient(_Face):
 
     def stream(self, body: Mapping[str, Any]) -> AsyncGatewayStream:
         """Ask for a chat completion and give its events as they come: `async for event in client.stream(body)`."""
-        return AsyncGatewayStream(self._transport, *self._chat_call(body, stream=True))
+        return AsyncGatewayStream(self._transport, self._chat_call(body, stream=True)[0], self._post)
 
     async def models(self) -> list[dict[str, Any]]:
         """Return the models that the gateway serves now."""
@@ -278,124 +232,6 @@ class AsyncGatewayClient(_Face):
         await self.close()
 
 
-class _Stream:
-    """What a sync and an async stream share: the events of a flow, one by one, and its break as an error."""
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self._waiting: list[Event] = []
-
-    def _pop(self) -> dict[str, Any] | None:
-        while self._waiting:
-            event = self._waiting.pop()
-            # `[DONE]` is no dict; what the caller did not ask for is left out.
-            if isinstance(event.json, dict) and not event.hidden:
-                return event.json
-        return None
-
-    def _take(self, events: list[Event], flow: Flow) -> None:
-        if flow.verdict is not None:
-            events = events[:-1]
-        self._waiting = events[::-1]
-
-    def _check(self, flow: Flow) -> None:
-        if flow.verdict is not None and flow.exchange is not None:
-            verdict, flow.verdict = flow.verdict, None
-            raise _error(verdict, self._call.model, flow.exchange, (), flow.reader.partial)
-
-
-class GatewayStream(_Stream):
-    """The events of one stream as dicts; a context manager that closes it.
-
-    Attributes:
-        exchange: the record of the call once the stream has ended, else None.
-    """
-
-    def __init__(self, flow: SyncFlow, call: Call) -> None:
-        super().__init__(call)
-        self._flow = flow
-        self._lists = iter(flow)
-
-    @property
-    def exchange(self) -> Exchange | None:
-        """Return the record of the call: who served it, every attempt, tokens and cost."""
-        return self._flow.flow.exchange
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        while True:
-            event = self._pop()
-            if event is not None:
-                return event
-            self._check(self._flow.flow)
-            self._take(next(self._lists), self._flow.flow)
-
-    def close(self) -> None:
-        """End the stream and the request behind it."""
-        self._waiting = []
-        self._flow.close()
-
-    def __enter__(self) -> GatewayStream:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-
-class AsyncGatewayStream(_Stream):
-    """The events of one stream as dicts, asked for at the first of them; an async context manager that closes it."""
-
-    def __init__(self, transport: AsyncAisaTransport, call: Call, request: httpx2.Request) -> None:
-        super().__init__(call)
-        self._transport = transport
-        self._request = request
-        self._flow: AsyncFlow | None = None
-        self._closed = False
-
-    @property
-    def exchange(self) -> Exchange | None:
-        """Return the record of the call: who served it, every attempt, tokens and cost."""
-        return self._flow.flow.exchange if self._flow is not None else None
-
-    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        return self
-
-    async def __anext__(self) -> dict[str, Any]:
-        if self._flow is None:
-            if self._closed:
-                raise StopAsyncIteration
-            self._flow = await self._open()
-        while True:
-            event = self._pop()
-            if event is not None:
-                return event
-            self._check(self._flow.flow)
-            self._take(await self._flow.__anext__(), self._flow.flow)
-
-    async def _open(self) -> AsyncFlow:
-        self._closed = True
-        steps = self._transport.core.begin(self._call, _OPTIONS)
-        effect, reply = await self._transport.run(steps, self._call, self._request, _OPTIONS)
-        if not isinstance(effect, HandOver) or reply is None:
-            raise error_of(effect, self._call)
-        return AsyncFlow(effect, reply, steps)
-
-    async def aclose(self) -> None:
-        """End the stream and the request behind it."""
-        self._closed = True
-        self._waiting = []
-        if self._flow is not None:
-            await self._flow.aclose()
-
-    async def __aenter__(self) -> AsyncGatewayStream:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()
-
-
 def _answered(effect: Answer | HandOver | PassOn | Fail, call: Call) -> Answer:
     if isinstance(effect, Answer) and effect.verdict is None:
         return effect
@@ -409,37 +245,6 @@ def _reply(answer: Answer) -> Reply:
 def _listed(answer: Answer) -> list[dict[str, Any]]:
     data = answer.parsed.get("data") if isinstance(answer.parsed, dict) else answer.parsed
     return [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
-
-
-def error_of(effect: Answer | HandOver | PassOn | Fail, call: Call) -> AisaError:
-    """Return the error of the tree that a failed call is."""
-    if isinstance(effect, Fail):
-        error = _error(effect.verdict, call.model, effect.exchange, ())
-        error.status = None  # no reply came, or not the whole of it
-        return error
-    if isinstance(effect, Answer) and effect.verdict is not None and effect.exchange is not None:
-        return _error(effect.verdict, call.model, effect.exchange, effect.suggestions)
-    return GatewayError("the gateway answered with something else than what was asked for", model=call.model)
-
-
-def _error(
-    verdict: Verdict, model: str | None, exchange: Exchange, suggestions: tuple[str, ...], partial: str = ""
-) -> AisaError:
-    cls = _ERRORS.get(verdict.cause, GatewayError)
-    fields: dict[str, Any] = {
-        "model": model,
-        "status": verdict.seen if verdict.seen is not None and verdict.seen >= 400 else verdict.status,
-        "code": verdict.code,
-        "request_id": verdict.request_id,
-        "attempts": exchange.attempts,
-    }
-    if issubclass(cls, ModelNotFoundError):
-        fields["suggestions"] = suggestions
-    elif issubclass(cls, RateLimitError):
-        fields["retry_after"] = verdict.retry_after
-    elif issubclass(cls, InterruptedStreamError):
-        fields["partial"] = partial
-    return cls(explain(verdict, model, exchange.attempts), **fields)
 
 
 def _rebuilt(cls: type[Any], settings: Settings, policy: Policy, network: NetworkOptions) -> Any:
