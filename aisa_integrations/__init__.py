@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .budget import Budget
     from .cache import Cache
-    from .catalogue import catalogue
     from .clients.google_sdk import genai_client
     from .clients.openai_sdk import async_openai_client, openai_client
     from .cooldown import Cooldown
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from .pacing import RateLimits
     from .policy import FailoverEvent, Policy
     from .routing import Fallback, RouteDecision, Routes, explain
-    from .state import State, state
+    from .standing import State, state
     from .tracking import Spend, track
     from .usage import Attempt, Exchange, Usage
 
@@ -83,7 +82,6 @@ __all__ = [
     "State",
     "Usage",
     "async_openai_client",
-    "catalogue",
     "explain",
     "genai_client",
     "openai_client",
@@ -106,14 +104,13 @@ _HOMES = {
     "RouteDecision": "routing",
     "Routes": "routing",
     "Spend": "tracking",
-    "State": "state",
+    "State": "standing",
     "Usage": "usage",
     "async_openai_client": "clients.openai_sdk",
-    "catalogue": "catalogue",
     "explain": "routing",
     "genai_client": "clients.google_sdk",
     "openai_client": "clients.openai_sdk",
-    "state": "state",
+    "state": "standing",
     "track": "tracking",
 }
 

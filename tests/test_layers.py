@@ -21,7 +21,7 @@ PACKAGE = "aisa_integrations"
 # From the top down. Each name is a module or subpackage of aisa_integrations.
 LAYERS: list[tuple[str, set[str]]] = [
     ("faces", {"router_client", "compare", "langchain", "notebook", "cli", "local", "testing"}),
-    ("clients", {"clients", "gateway_client", "state"}),
+    ("clients", {"clients", "gateway_client", "standing"}),
     ("transport", {"transport"}),
     (
         "values",
