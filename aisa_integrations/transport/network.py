@@ -18,6 +18,7 @@ import httpx2
 
 from ..forks import keep_inherited, renew_after_fork
 from ..settings import Origin
+from .closed_loops import close_sockets
 from .shards import ShardedTransport
 
 # The pool limits that the stock openai client has (1,000 connections, 100 kept alive).
@@ -64,32 +65,39 @@ class SyncPool:
         self._arguments = options.arguments(origin)
         self._transport: httpx2.HTTPTransport | None = None
         self._lock = threading.Lock()
+        # A client that is dropped without close() leaves no socket behind. Not by `__del__`: a client is collected as a
+        # cycle, and a socket within it may be finalised, with a warning, before the pool that would have closed it.
+        self._open: list[httpx2.HTTPTransport] = []
+        weakref.finalize(self, _close_all, self._open)
         renew_after_fork(self)
 
     def current(self, url: httpx2.URL) -> httpx2.BaseTransport:
         """Return the transport to use now."""
-        if self._transport is None:
+        transport = self._transport
+        if transport is None:
             with self._lock:
-                if self._transport is None:
-                    self._transport = httpx2.HTTPTransport(**self._arguments)
-        return self._transport
+                transport = self._transport
+                if transport is None:
+                    transport = self._transport = httpx2.HTTPTransport(**self._arguments)
+                    self._open.append(transport)
+        return transport
 
     def close(self) -> None:
         """Close every connection; a later call opens new ones."""
         with self._lock:
-            transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.close()
-
-    def __del__(self) -> None:
-        # A client that is dropped without close() leaves no socket behind.
-        if getattr(self, "_transport", None) is not None:
-            self.close()
+            self._transport = None
+            _close_all(self._open)
 
     def _renew_after_fork(self) -> None:
-        keep_inherited(self._transport)
+        keep_inherited(*self._open)
+        self._open.clear()
         self._transport = None
         self._lock = threading.Lock()
+
+
+def _close_all(transports: list[httpx2.HTTPTransport]) -> None:
+    while transports:
+        transports.pop().close()
 
 
 @dataclass(slots=True)
@@ -98,6 +106,12 @@ class _LoopPool:
     transport: ShardedTransport
     keeper: AsyncGenerator[None, None]
 
+    @property
+    def is_stale(self) -> bool:
+        """Say whether its loop will never run again."""
+        loop = self.loop()
+        return loop is None or loop.is_closed()
+
 
 class AsyncPool:
     """Hold a pool for each event loop that is alive."""
@@ -105,6 +119,7 @@ class AsyncPool:
     def __init__(self, options: NetworkOptions, origin: Origin) -> None:
         self._arguments = options.arguments(origin)
         self._by_loop: dict[int, _LoopPool] = {}
+        weakref.finalize(self, _close_stale, self._by_loop)
         renew_after_fork(self)
 
     async def current(self, url: httpx2.URL) -> httpx2.AsyncBaseTransport:
@@ -113,10 +128,11 @@ class AsyncPool:
         pool = self._by_loop.get(id(loop))
         if pool is not None and pool.loop() is loop:
             return pool.transport
-        for key, stale in list(self._by_loop.items()):
-            known = stale.loop()
-            if known is None or known.is_closed():
-                self._by_loop.pop(key, None)
+        _close_stale(self._by_loop)
+        verify = self._arguments["verify"]
+        if isinstance(verify, (bool, str)):
+            # Building a context takes 18 ms: all loops share one.
+            self._arguments["verify"] = httpx2.create_ssl_context(verify=verify)
         transport = ShardedTransport(**self._arguments)
         keeper = _keep(self._by_loop, id(loop), transport)
         self._by_loop[id(loop)] = _LoopPool(weakref.ref(loop), transport, keeper)
@@ -132,7 +148,15 @@ class AsyncPool:
 
     def _renew_after_fork(self) -> None:
         keep_inherited(*self._by_loop.values())
-        self._by_loop = {}
+        self._by_loop.clear()
+
+
+def _close_stale(by_loop: dict[int, _LoopPool]) -> None:
+    for key, pool in list(by_loop.items()):
+        if pool.is_stale:
+            by_loop.pop(key, None)
+            for shard in pool.transport._shards:
+                close_sockets(shard.transport._pool.connections)
 
 
 async def _keep(by_loop: dict[int, _LoopPool], key: int, transport: ShardedTransport) -> AsyncGenerator[None, None]:

@@ -158,9 +158,9 @@ def origin_of(client: Any) -> str:
     """Whom a client talks to, as its user can see it."""
     if hasattr(client, "base_url"):
         return str(client.base_url).removesuffix("/v1/")
-    if hasattr(client, "exchange_settings"):
-        return str(client.exchange_settings.origin)
-    return str(client._api_client._http_options.base_url)
+    if hasattr(client, "models") and not callable(client.models):
+        return str(client._api_client._http_options.base_url)
+    return repr(client).partition("(")[2].removesuffix(")")
 
 
 @pytest.mark.parametrize("face", [OPENAI, ASYNC_OPENAI], ids=str)
