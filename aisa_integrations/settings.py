@@ -136,7 +136,7 @@ class Settings:
 
 
 def resolve_settings(
-    api_key: object = None, base_url: object = None, timeout: float | Unset | None = UNSET
+    api_key: object = None, base_url: object = None, timeout: float | Unset | Timeouts | None = UNSET
 ) -> Settings:
     """Settle who we talk to: arguments before `AISA_API_KEY` and `AISA_BASE_URL`; empty means missing.
 

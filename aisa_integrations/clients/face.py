@@ -10,7 +10,7 @@ import httpx2
 
 from ..errors import ConfigurationError
 from ..policy import Policy
-from ..settings import Settings, Unset, resolve_settings
+from ..settings import Settings, Timeouts, Unset, resolve_settings
 from ..transport.network import DEFAULT_LIMITS, NetworkOptions
 from ..transport.request import CallOptions
 
@@ -57,7 +57,7 @@ def resolve_face(
     api_key: object,
     *,
     base_url: object,
-    timeout: float | Unset | None,
+    timeout: float | Unset | Timeouts | None,
     max_retries: int | None,
     fallbacks: Iterable[str] | None,
     policy: Policy | None,

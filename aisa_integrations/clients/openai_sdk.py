@@ -39,7 +39,7 @@ class _AisaFace:
     def __init__(self, *, _aisa: Face, default_headers: Mapping[str, str] | None = None, **arguments: Any) -> None:
         arguments.pop("websocket_base_url", None)
         self._aisa = _aisa
-        super().__init__(default_headers=default_headers, **arguments)
+        super().__init__(default_headers=default_headers, **arguments)  # type: ignore[call-arg]  # the SDK's
         # OPENAI_CUSTOM_HEADERS is merged in beneath default_headers, its Authorization line included.
         self._custom_headers = dict(default_headers or {})
         self._ambient_authorizations: frozenset[str] = frozenset()
@@ -133,7 +133,7 @@ class _AsyncHttp(httpx2.AsyncClient):
     """The async HTTP client below a factory-made one."""
 
 
-class AisaOpenAI(_AisaFace, openai.OpenAI):
+class AisaOpenAI(_AisaFace, openai.OpenAI):  # type: ignore[misc]  # narrows the SDK's attributes on purpose
     """An `openai.OpenAI` whose requests go to the gateway under a policy."""
 
     @staticmethod
@@ -146,7 +146,7 @@ class AisaOpenAI(_AisaFace, openai.OpenAI):
         super()._prepare_request(request)
 
 
-class AsyncAisaOpenAI(_AisaFace, openai.AsyncOpenAI):
+class AsyncAisaOpenAI(_AisaFace, openai.AsyncOpenAI):  # type: ignore[misc]  # as above
     """An `openai.AsyncOpenAI` whose requests go to the gateway under a policy, on any number of event loops."""
 
     @staticmethod
