@@ -84,6 +84,9 @@ class Cooldown:
                     continue
                 if record.until > now:
                     cooling[model] = (record.named, record.until)
+                elif model == "*":
+                    # A limit that was reset is none: there is nothing to probe, and nobody to hold back meanwhile.
+                    del self._records[key, model]
                 elif record.probe_until > now:
                     cooling[model] = (False, record.probe_until)
                 else:

@@ -77,9 +77,7 @@ class Plan:
 
     def first(self) -> Ask | GiveUp:
         """Return the first model to ask; nobody where the gateway named times for all, each past the deadline."""
-        candidate = self._queue.pop(0)
-        pause = max(0.0, self._ready.get(candidate, self._now) - self._now)
-        return self._ask(candidate, pause) if self._now + pause < self._deadline else GIVE_UP
+        return self._ask_next(self._now)
 
     @property
     def soonest(self) -> float:
@@ -121,12 +119,13 @@ class Plan:
             self._queue_spelling(model)
         elif rule.action is Action.LARGER_WINDOW:
             self._keep_larger_windows(model)
-        while self._queue and self._requests_left > 0:
-            candidate = self._queue.pop(0)
-            pause = max(0.0, self._ready.get(candidate, now) - now)
-            if now + pause < self._deadline:
-                return self._ask(candidate, pause)
-        return self._next_round(now, first=None)
+        if not self._queue or self._requests_left <= 0:
+            return self._next_round(now, first=None)
+        if self._ready.get(self._queue[0], now) > now and self._again and self._rounds_left > 0:
+            # Who is left must be waited for: then the others may be asked again as well, whoever is ready first.
+            self._again |= {left: self._ready.get(left, now) for left in self._queue}
+            return self._next_round(now, first=None)
+        return self._ask_next(now)
 
     def _next_round(self, now: float, *, first: str | None) -> Ask | GiveUp:
         # Other spellings may have used requests of later rounds up.
@@ -141,23 +140,25 @@ class Plan:
             self._ready = {model: max(ready, self._ready[first]) for model, ready in self._ready.items()}
         self._again = {}
         self._queue = sorted(self._ready, key=lambda model: (self._ready[model], model != first, self._order[model]))
+        return self._ask_next(now)
+
+    def _ask_next(self, now: float) -> Ask | GiveUp:
         candidate = self._queue.pop(0)
-        pause = max(0.0, self._ready[candidate] - now)
-        # The soonest is too late: then all of them are.
-        return self._ask(candidate, pause) if now + pause < self._deadline else GIVE_UP
+        pause = max(0.0, self._ready.get(candidate, now) - now)
+        if now + pause >= self._deadline:
+            return GIVE_UP  # the soonest comes first, so all of them are too late
+        self._requests_left -= 1
+        return Ask(candidate, pause)
 
     def _put_cooling_last(self, cooling: Mapping[str, tuple[bool, float]]) -> None:
-        """Order the chain: who is well first, then who is ready soonest; wait only where the gateway named a time."""
-        whole_key = cooling.get("*", (False, 0.0))[1]
+        """Order the chain: who is well, who failed of late, who must wait because the gateway named a time."""
+        named, reset = cooling.get("*", (False, 0.0))
+        whole_key = reset if named else 0.0
         until = {model: cooling.get(model or "", (False, 0.0)) for model in self._chain}
         for model, (must_wait, ready) in until.items():
             if must_wait or whole_key:
                 self._ready[model] = max(ready if must_wait else 0.0, whole_key)
-        self._queue.sort(key=lambda model: (until[model][1], self._order[model]))
-
-    def _ask(self, model: str | None, pause: float) -> Ask:
-        self._requests_left -= 1
-        return Ask(model, pause)
+        self._queue.sort(key=lambda model: (self._ready.get(model, 0.0), until[model][1], self._order[model]))
 
     def _queue_spelling(self, model: str | None) -> None:
         """Put the next other spelling of the same model first, where a request is left beside every model's own."""
