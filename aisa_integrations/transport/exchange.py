@@ -114,7 +114,7 @@ class _Run:
     def steps(self) -> Steps:
         call = self._call
         if call.problem is not None:
-            yield self._refuse(_verdict_of(call.problem))
+            yield self._refuse(_verdict_of(call.problem), getattr(call.problem, "suggestions", ()))
             return
         if is_cacheable(call):
             self._memory = Memory(call, origin=self._world.origin, fingerprint=self._world.fingerprint())
@@ -280,7 +280,7 @@ class _Run:
             return Fail(self._history.failure, verdict, record)
         return self._refuse(verdict)
 
-    def _refuse(self, verdict: Verdict) -> Answer:
+    def _refuse(self, verdict: Verdict, close: tuple[str, ...] | None = None) -> Answer:
         history, place = self._history, self._call.place
         model = self._plan.asked_as(history.attempts[-1].model) if history.attempts else self._call.model
         record = history.close(None, error=verdict.cause.value)
@@ -291,7 +291,7 @@ class _Run:
             # Where the SDKs look for it. It may come out of a body, which can hold what no header can.
             headers.append(("x-request-id", verdict.request_id))
         body = error_body(place.surface, speaks_gemini(place.path), verdict, model, history.attempts)
-        close = suggestions(verdict, model)
+        close = suggestions(verdict, model) if close is None else close
         return Answer(verdict.status, tuple(headers), body, verdict=verdict, exchange=record, suggestions=close)
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import jiter
 
 from ..catalogue import catalogue
-from ..errors import AisaError, ConfigurationError
-from ..policy import Policy, checked_fallbacks
+from ..errors import AisaError
+from ..policy import Policy
 from ..settings import ApiKey
+from .chain import Chain, chain_of
 from .surfaces import Place, Surface
 
 if TYPE_CHECKING:
-    from ..routing import Fallback, RouteDecision
+    from ..routing import RouteDecision
 
 # What other vendors' clients and environments authenticate with. Nothing of it may reach the gateway, which takes a
 # Bearer alone on every surface (gateway notes, "Auth").
@@ -118,127 +119,68 @@ def read_call(
     policy: Policy,
 ) -> Call:
     """Read what a request asks for."""
-    call = Call(
-        place=place,
-        method=method,
-        query=query,
-        headers=headers,
-        content=content,
-        body=None,
-        model=place.model,
-        chain=(place.model,),
-        streams=place.streams,
-        timeouts=timeouts,
-        policy=policy,
-    )
-    if not content or (place.surface is Surface.OTHER and not place.metered):
-        return _with_chain(call, None)
-    try:
-        body = jiter.from_json(content)
-    except ValueError:
-        body = None
-    return _with_chain(call, body) if isinstance(body, dict) else call
+    body = None
+    if content and place.metered:
+        try:
+            body = jiter.from_json(content)
+        except ValueError:
+            body = None
+    body = body if isinstance(body, dict) else None
+    return _call(place, method, query, headers, content, body, timeouts, policy)
 
 
 def read_chat(body: dict[str, Any], *, headers: Any, timeouts: dict[str, float | None], policy: Policy) -> Call:
     """Read a chat call that was given as Python values, without turning them to bytes and back."""
-    call = Call(
-        place=_CHAT_PLACE,
-        method="POST",
-        query=b"",
-        headers=headers,
-        content=_to_bytes(body),
-        body=None,
-        model=None,
-        chain=(None,),
-        streams=False,
-        timeouts=timeouts,
-        policy=policy,
-    )
-    return _with_chain(call, body)
+    return _call(_CHAT_PLACE, "POST", b"", headers, _to_bytes(body), body, timeouts, policy)
 
 
 _CHAT_PLACE: Final = Place(Surface.CHAT, "/v1/chat/completions")
 
 
-def _with_chain(call: Call, body: dict[str, Any] | None) -> Call:
-    surface = call.place.surface
-    streams, wants_usage = call.streams, True
-    if surface is not Surface.GEMINI and body is not None:
-        streams = body.get("stream") is True
-        options = body.get("stream_options")
-        wants_usage = isinstance(options, dict) and options.get("include_usage") is True
-    read = replace(
-        call, body=body, streams=streams, wants_usage=wants_usage or surface is not Surface.CHAT or not streams
-    )
-    if body is None or not surface.full_policy:
-        model = call.place.model if body is None else body.get("model")
-        model = model if isinstance(model, str) else None
-        return replace(read, model=model, chain=(model,))
+def _call(
+    place: Place,
+    method: str,
+    query: bytes,
+    headers: Any,
+    content: bytes | None,
+    body: dict[str, Any] | None,
+    timeouts: dict[str, float | None],
+    policy: Policy,
+) -> Call:
+    problem = None
     try:
-        return _with_models(read, body)
+        chain = chain_of(place, body, policy, repeatable=content is not None)
     except AisaError as error:
-        return replace(read, problem=error)
-
-
-def _with_models(call: Call, body: dict[str, Any]) -> Call:
-    """Settle whom a call may ask: its own `models`, else the model and the policy's fallbacks; routes are resolved."""
-    policy, content, named = call.policy, call.content, None
-    model = call.place.model
-    if call.place.surface is Surface.CHAT:
-        model = body.get("model") if isinstance(body.get("model"), str) else None
-        named = body.get("models")
-    fallbacks: Sequence[str | Fallback] = policy.fallbacks
-    if named is not None:
-        body = {key: value for key, value in body.items() if key != "models"}
-        content = _to_bytes(body)
-        if not isinstance(named, list) or not all(isinstance(one, (str, Mapping)) and one for one in named):
-            raise ConfigurationError(f"`models` is a list of model ids to ask in turn, not {named!r}.")
-        fallbacks = checked_fallbacks(named)
-        # With the model among them, the list alone says the order.
-        if fallbacks and (model is None or model in named):
-            asked, fallbacks = fallbacks[0], fallbacks[1:]
-            model = model or _id(asked)
-            entries: list[str | Fallback] = [asked, *fallbacks]
-        else:
-            entries = [] if model is None else [model, *fallbacks]
-    else:
-        entries = [] if model is None else [model, *fallbacks]
-    if call.content is None:
-        entries = entries[:1]
-    chain, caps, routed = _resolved(call, body, entries)
-    return replace(call, content=content, body=body, model=model, chain=chain or (None,), caps=caps, routed=routed)
-
-
-def _resolved(
-    call: Call, body: dict[str, Any], entries: Sequence[str | Fallback]
-) -> tuple[tuple[str, ...], dict[str, Decimal], RouteDecision | None]:
-    """Return the ids that entries stand for, each once and in order, their caps, and what a route decided."""
-    policy, routed = call.policy, None
-    caps: dict[str, Decimal] = {}
-    chain: list[str] = []
-    for entry in entries:
-        model, cap = _id(entry), None if isinstance(entry, str) else entry.max_cost_usd
-        models: tuple[str, ...] = (model,)
-        if model[:5].lower() == "aisa/":
-            from ..routing import resolve_route
-
-            surface: Any = call.place.surface.value
-            decision = resolve_route(
-                model, body, surface=surface, routes=policy.routes, allow=policy.allow, deny=policy.deny
-            )
-            routed, models = routed or decision, decision.chain
-        for one in models:
-            if one not in chain:
-                chain.append(one)
-            limit = min((c for c in (cap, policy.max_cost_usd) if c is not None), default=None)
-            if limit is not None:
-                caps.setdefault(one, limit)
-    return tuple(chain), caps, routed
-
-
-def _id(entry: str | Fallback) -> str:
-    return entry if isinstance(entry, str) else entry.model
+        named = body.get("model") if body is not None else None
+        model = named if isinstance(named, str) else place.model
+        chain, problem = Chain(model, (model,)), error
+    streams, wants_usage = place.streams, True
+    if body is not None and place.surface is not Surface.GEMINI:
+        streams = body.get("stream") is True
+        if place.surface is Surface.CHAT:
+            if "models" in body:
+                # Ours alone: the gateway does not know it.
+                body = {key: value for key, value in body.items() if key != "models"}
+                content = _to_bytes(body)
+            options = body.get("stream_options")
+            wants_usage = not streams or (isinstance(options, dict) and options.get("include_usage") is True)
+    return Call(
+        place=place,
+        method=method,
+        query=query,
+        headers=headers,
+        content=content,
+        body=body,
+        model=chain.model,
+        chain=chain.ids,
+        streams=streams,
+        timeouts=timeouts,
+        policy=policy,
+        wants_usage=wants_usage,
+        problem=problem,
+        caps=chain.caps,
+        routed=chain.routed,
+    )
 
 
 def write(call: Call, model: str | None, *, ask_usage: bool) -> Wire:

@@ -1,0 +1,108 @@
+"""Whom one call may ask: the model it names, its fallbacks, and what a route stands for. Pure.
+
+Ids are sent as written, known to the catalogue or not, and nothing that the caller did not name is ever asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import ConfigurationError
+from ..policy import Policy, checked_fallbacks
+from .surfaces import Place, Surface
+
+if TYPE_CHECKING:
+    from ..routing import Fallback, RouteDecision
+
+_ROUTE: Final = "aisa/"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The models of one call.
+
+    Args:
+        model: the id that was asked, or None where the surface names none.
+        ids: every id that may be asked, in order; a lone None where there is none.
+        caps: USD that a call to an id may be estimated to cost, where there is a limit.
+        routed: the decision, where the model that was asked is a route.
+    """
+
+    model: str | None
+    ids: tuple[str | None, ...]
+    caps: Mapping[str, Decimal] = field(default_factory=dict)
+    routed: RouteDecision | None = None
+
+
+def chain_of(place: Place, body: Mapping[str, Any] | None, policy: Policy, *, repeatable: bool) -> Chain:
+    """Settle whom a call may ask: its own `models`, else the model and the policy's fallbacks.
+
+    Args:
+        place: where the call goes; on Gemini the model is in it.
+        body: the body as a JSON object, or None.
+        policy: fallbacks, routes, caps.
+        repeatable: whether the call may be sent more than once.
+
+    Raises:
+        ConfigurationError: `models` is no list of ids, or a route has nothing left to ask.
+        ModelNotFoundError: there is no such route.
+    """
+    model = place.model
+    if body is not None and place.surface is not Surface.GEMINI:
+        model = body.get("model") if isinstance(body.get("model"), str) else None
+    if body is None or not place.surface.full_policy:
+        return Chain(model, (model,))
+    entries = _entries(model, body.get("models") if place.surface is Surface.CHAT else None, policy)
+    if not repeatable:
+        entries = entries[:1]
+    if policy.max_cost_usd is None and all(isinstance(entry, str) and not _is_route(entry) for entry in entries):
+        return Chain(model or _first(entries), tuple(dict.fromkeys(entries)) or (None,))  # type: ignore[arg-type]
+    return _resolved(place, body, policy, model or _first(entries), entries)
+
+
+def _entries(model: str | None, named: object, policy: Policy) -> Sequence[str | Fallback]:
+    if named is None:
+        return () if model is None else (model, *policy.fallbacks)
+    if not isinstance(named, list) or not all(isinstance(one, (str, Mapping)) and one for one in named):
+        raise ConfigurationError(f"`models` is a list of model ids to ask in turn, not {named!r}.")
+    # With the model among them, the list alone says the order.
+    return checked_fallbacks(named if model is None or model in named else [model, *named])
+
+
+def _resolved(
+    place: Place, body: Mapping[str, Any], policy: Policy, model: str | None, entries: Sequence[str | Fallback]
+) -> Chain:
+    routed: RouteDecision | None = None
+    caps: dict[str, Decimal] = {}
+    ids: list[str] = []
+    for entry in entries:
+        name, cap = (entry, None) if isinstance(entry, str) else (entry.model, entry.max_cost_usd)
+        stands_for: tuple[str, ...] = (name,)
+        if _is_route(name):
+            from ..routing import resolve_route
+
+            surface: Any = place.surface.value
+            decision = resolve_route(
+                name, body, surface=surface, routes=policy.routes, allow=policy.allow, deny=policy.deny
+            )
+            routed, stands_for = routed or decision, decision.chain
+        limit = min((limit for limit in (cap, policy.max_cost_usd) if limit is not None), default=None)
+        for one in stands_for:
+            if one not in ids:
+                ids.append(one)
+                if limit is not None:
+                    caps[one] = limit
+    return Chain(model, tuple(ids) or (None,), caps, routed)
+
+
+def _first(entries: Sequence[str | Fallback]) -> str | None:
+    if not entries:
+        return None
+    return entries[0] if isinstance(entries[0], str) else entries[0].model
+
+
+def _is_route(model: str) -> bool:
+    return model[: len(_ROUTE)].lower() == _ROUTE
