@@ -77,6 +77,14 @@ def resolve_face(
     )
 
 
+def refuse_beside_http_client(face: Face) -> None:
+    """Raise where an `http_client` and what it would be made with were given both."""
+    if face.network != NetworkOptions() or face.event_hooks:
+        raise ConfigurationError(
+            "http_client=… takes the place of limits=, proxy=, verify= and event_hooks=: give them to that client."
+        )
+
+
 def refuse(arguments: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
     """Raise for a vendor's argument that would go around the transport."""
     for name, reason in reasons.items():

@@ -6,6 +6,8 @@ What is touched of google-genai's private side is here, each with the reason; `t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx2
@@ -13,8 +15,8 @@ import httpx2
 from ..errors import ConfigurationError
 from ..policy import Policy
 from ..settings import UNSET, Unset, concealed, resolve_timeouts
-from ..transport import AisaTransport, AsyncAisaTransport
 from .face import PLACEHOLDER, Face, refuse, resolve_face
+from .http import AsyncHttp, SyncHttp, async_http, for_async, for_sync, sync_http
 
 try:
     from google import genai
@@ -63,14 +65,14 @@ def _without_what_is_not_served(cls: type) -> type:
     return cls
 
 
-class _SyncHttp(httpx2.Client):
+class _SyncHttp(SyncHttp):
     """The HTTP client below; google-genai says "no timeout" where its caller said nothing."""
 
     def build_request(self, *args: Any, timeout: Any = None, **kwargs: Any) -> httpx2.Request:
         return super().build_request(*args, timeout=self.timeout if timeout is None else timeout, **kwargs)
 
 
-class _AsyncHttp(httpx2.AsyncClient):
+class _AsyncHttp(AsyncHttp):
     """The async HTTP client below."""
 
     def build_request(self, *args: Any, timeout: Any = None, **kwargs: Any) -> httpx2.Request:
@@ -97,16 +99,8 @@ class AisaGenaiClient(genai.Client):
 
     def __init__(self, face: Face, options: Mapping[str, Any], vendor: Mapping[str, Any]) -> None:
         self._made_with = (face, dict(options), dict(vendor))
-        self._http = _SyncHttp(
-            transport=AisaTransport(face.settings, face.policy, face.network),
-            timeout=face.timeout,
-            event_hooks=face.event_hooks,
-        )
-        async_http = _AsyncHttp(
-            transport=AsyncAisaTransport(face.settings, face.policy, face.network),
-            timeout=face.timeout,
-            event_hooks=face.event_hooks,
-        )
+        self._http = sync_http(replace(face, event_hooks=for_sync(face.event_hooks)), _SyncHttp)
+        aio_http = async_http(replace(face, event_hooks=for_async(face.event_hooks)), _AsyncHttp)
         super().__init__(
             # Said outright, for GOOGLE_GENAI_USE_VERTEXAI changes the path of every request.
             vertexai=False,
@@ -117,11 +111,11 @@ class AisaGenaiClient(genai.Client):
                 api_version="v1",
                 httpx_client=self._http,
                 # Always set: where aiohttp happens to be installed, the SDK's async side would go around us.
-                httpx_async_client=async_http,
+                httpx_async_client=aio_http,
             ),
             **{"debug_config": _no_replay(), **vendor},
         )
-        self._aio = _AsyncSide(self._api_client, async_http)
+        self._aio = _AsyncSide(self._api_client, aio_http)
 
     def _aisa_standing(self) -> tuple[Policy, str]:
         face = self._made_with[0]
@@ -138,6 +132,11 @@ class AisaGenaiClient(genai.Client):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), self._made_with)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AisaGenaiClient:
+        # The face is shared, as between any two clients: a budget or a cooldown is one.
+        face, *given = self._made_with
+        return type(self)(face, *deepcopy(given, memo))
 
 
 def _no_replay() -> Any:
@@ -172,7 +171,8 @@ def genai_client(
         limits: of the connection pool, `httpx2.Limits`.
         proxy: a proxy URL; else the environment's.
         verify: TLS verification, as httpx2 takes it.
-        event_hooks: httpx2's hooks on requests and responses, for the sync side.
+        event_hooks: httpx2's hooks on requests and responses; the sync side calls those that are plain functions, the
+            async side calls all and awaits what can be awaited.
         http_options: the SDK's own, such as `headers` or `extra_body`.
         vendor: anything else goes to `google.genai.Client`.
 

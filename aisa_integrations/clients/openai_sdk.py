@@ -6,6 +6,7 @@ What is touched of openai's private side is here, each with the reason; `tests/s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any, Final
 
 import httpx2
@@ -14,9 +15,10 @@ import openai
 from ..errors import ConfigurationError
 from ..policy import Policy
 from ..settings import UNSET, Unset, concealed, parse_origin, resolve_timeouts
-from ..transport import AisaTransport, AsyncAisaTransport
-from .face import PLACEHOLDER, Face, refuse, resolve_face
-from .user_client import wrap_async, wrap_sync
+from ..transport.outgoing import check_origin
+from .face import PLACEHOLDER, Face, refuse, refuse_beside_http_client, resolve_face
+from .http import AsyncHttp, SyncHttp, async_http, sync_http
+from .user_client import WrappingAsync, WrappingSync, wrap_async, wrap_sync
 
 _AROUND_US: Final = {
     "admin_api_key": "the gateway has one key, api_key=….",
@@ -101,11 +103,26 @@ class _AisaFace:
     def _aisa_standing(self) -> tuple[Policy, str]:
         return self._aisa.policy, self._aisa.settings.key.token
 
+    def _guard(self, request: httpx2.Request) -> None:
+        # Here as well as in the transport: openai below 3.1 turns what a transport raises into "Connection error."
+        check_origin(request.url, self._aisa.settings.origin)
+        # Copies share one HTTP client, so what differs between them travels with the request.
+        request.extensions["aisa"] = self._aisa.options
+
     def __reduce__(self) -> tuple[Any, ...]:
-        http_client = self._client  # type: ignore[attr-defined]
-        if not isinstance(http_client, (_SyncHttp, _AsyncHttp)):
-            raise TypeError("a client made with http_client=… can't be pickled: its connections can't be made again")
-        vendor = {
+        return (_rebuilt, (type(self), self._aisa, self._vendor_arguments()))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # Shared, as between any two clients: a budget or a cooldown is one, however many clients spend from it.
+        return _rebuilt(type(self), self._aisa, deepcopy(self._vendor_arguments(), memo))
+
+    def _vendor_arguments(self) -> dict[str, Any]:
+        if isinstance(self._client, (WrappingSync, WrappingAsync)):  # type: ignore[attr-defined]
+            raise TypeError(
+                "a client made with http_client=… can't be pickled or deep-copied: its connections can't be made "
+                "again. Use limits=, proxy=, verify= or event_hooks= in its place, or with_options() for a copy."
+            )
+        return {
             "organization": self.organization,  # type: ignore[attr-defined]
             "project": self.project,  # type: ignore[attr-defined]
             "webhook_secret": self.webhook_secret,  # type: ignore[attr-defined]
@@ -113,7 +130,6 @@ class _AisaFace:
             "default_headers": self._custom_headers,
             "default_query": self._custom_query,  # type: ignore[attr-defined]
         }
-        return (_rebuilt, (type(self), self._aisa, vendor))
 
 
 def _check_same_origin(base_url: object, face: Face) -> None:
@@ -125,14 +141,6 @@ def _check_same_origin(base_url: object, face: Face) -> None:
         )
 
 
-class _SyncHttp(httpx2.Client):
-    """The HTTP client below a factory-made one."""
-
-
-class _AsyncHttp(httpx2.AsyncClient):
-    """The async HTTP client below a factory-made one."""
-
-
 class AisaOpenAI(_AisaFace, openai.OpenAI):  # type: ignore[misc]  # narrows the SDK's attributes on purpose
     """An `openai.OpenAI` whose requests go to the gateway under a policy."""
 
@@ -141,8 +149,7 @@ class AisaOpenAI(_AisaFace, openai.OpenAI):  # type: ignore[misc]  # narrows the
         return wrap_sync(http_client, face)
 
     def _prepare_request(self, request: httpx2.Request) -> None:
-        # Copies share one HTTP client, so what differs between them travels with the request.
-        request.extensions["aisa"] = self._aisa.options
+        self._guard(request)
         super()._prepare_request(request)
 
 
@@ -154,7 +161,7 @@ class AsyncAisaOpenAI(_AisaFace, openai.AsyncOpenAI):  # type: ignore[misc]  # a
         return wrap_async(http_client, face)
 
     async def _prepare_request(self, request: httpx2.Request) -> None:
-        request.extensions["aisa"] = self._aisa.options
+        self._guard(request)
         await super()._prepare_request(request)
 
 
@@ -202,7 +209,7 @@ def openai_client(
     refuse(vendor, _AROUND_US)
     return AisaOpenAI(
         **_arguments(face, vendor),
-        http_client=wrap_sync(http_client, face) if http_client is not None else _sync_http(face),
+        http_client=_sync_client(http_client, face),
     )
 
 
@@ -228,8 +235,7 @@ def async_openai_client(
         policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
     )  # fmt: skip
     refuse(vendor, _AROUND_US)
-    client = wrap_async(http_client, face) if http_client is not None else _async_http(face)
-    return AsyncAisaOpenAI(**_arguments(face, vendor), http_client=client)
+    return AsyncAisaOpenAI(**_arguments(face, vendor), http_client=_async_client(http_client, face))
 
 
 def _arguments(face: Face, vendor: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,16 +250,20 @@ def _arguments(face: Face, vendor: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sync_http(face: Face) -> httpx2.Client:
-    transport = AisaTransport(face.settings, face.policy, face.network)
-    return _SyncHttp(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
+def _sync_client(http_client: object, face: Face) -> SyncHttp:
+    if http_client is None:
+        return sync_http(face)
+    refuse_beside_http_client(face)
+    return wrap_sync(http_client, face)
 
 
-def _async_http(face: Face) -> httpx2.AsyncClient:
-    transport = AsyncAisaTransport(face.settings, face.policy, face.network)
-    return _AsyncHttp(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
+def _async_client(http_client: object, face: Face) -> AsyncHttp:
+    if http_client is None:
+        return async_http(face)
+    refuse_beside_http_client(face)
+    return wrap_async(http_client, face)
 
 
-def _rebuilt(cls: type[AisaOpenAI] | type[AsyncAisaOpenAI], face: Face, vendor: dict[str, Any]) -> Any:
-    http_client: Any = _sync_http(face) if issubclass(cls, AisaOpenAI) else _async_http(face)
+def _rebuilt(cls: type[Any], face: Face, vendor: dict[str, Any]) -> Any:
+    http_client: Any = sync_http(face) if issubclass(cls, AisaOpenAI) else async_http(face)
     return cls(**_arguments(face, vendor), http_client=http_client)

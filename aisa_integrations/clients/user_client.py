@@ -8,6 +8,15 @@ import httpx2
 
 from ..transport import AisaTransport, AsyncAisaTransport
 from .face import Face
+from .http import AsyncHttp, SyncHttp
+
+
+class WrappingSync(SyncHttp):
+    """The HTTP client below a client that was made with `http_client=`."""
+
+
+class WrappingAsync(AsyncHttp):
+    """The async HTTP client below a client that was made with `http_client=`."""
 
 
 class _SyncNetwork:
@@ -35,25 +44,23 @@ class _AsyncNetwork:
         await self._client.aclose()
 
 
-def wrap_sync(client: object, face: Face) -> httpx2.Client:
+def wrap_sync(client: object, face: Face) -> WrappingSync:
     """Return a client of ours that sends through a user's, with that client's headers, cookies, params and hooks."""
     if not isinstance(client, httpx2.Client):
         raise TypeError(_way_out(client, "httpx2.Client"))
-    return httpx2.Client(
-        transport=AisaTransport(face.settings, face.policy, _SyncNetwork(client)), **_taken_over(client)
-    )
+    transport = AisaTransport(face.settings, face.policy, _SyncNetwork(client))
+    return WrappingSync(transport=transport, **_taken_over(client))
 
 
-def wrap_async(client: object, face: Face) -> httpx2.AsyncClient:
+def wrap_async(client: object, face: Face) -> WrappingAsync:
     """Return an async client of ours that sends through a user's."""
     if not isinstance(client, httpx2.AsyncClient):
         raise TypeError(_way_out(client, "httpx2.AsyncClient"))
     transport = AsyncAisaTransport(face.settings, face.policy, _AsyncNetwork(client))
-    return httpx2.AsyncClient(transport=transport, **_taken_over(client))
+    return WrappingAsync(transport=transport, **_taken_over(client))
 
 
 def _taken_over(client: httpx2.Client | httpx2.AsyncClient) -> dict[str, Any]:
-    # Redirects stay off whatever the client says: following one would take the request, and its prompt, elsewhere.
     return {
         "headers": client.headers,
         "params": client.params,
