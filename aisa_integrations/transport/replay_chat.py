@@ -14,6 +14,7 @@ Keep = Callable[[Json, str, Any], None]
 _SHELL: Final = ("id", "created", "model", "system_fingerprint", "service_tier")
 _TEXTS: Final = ("reasoning_content", "reasoning", "content", "refusal")
 _IN_PIECES: Final = (*_TEXTS, "tool_calls", "function_call")
+_INSTEAD_OF_TEXT: Final = ("tool_calls", "function_call", "refusal")
 _WITH_LOGPROBS: Final = {"content", "refusal"}
 # OpenAI pads its chunks with noise of this name, so that their length tells nothing of what is in them.
 _NOISE: Final = "obfuscation"
@@ -26,8 +27,8 @@ def assemble(chunks: list[Json]) -> Json:
     for chunk in chunks:
         for name, value in members_of(chunk).items():
             if name == "choices":
-                for piece in items(value):
-                    index = index_of(members_of(piece))
+                for piece in map(members_of, items(value)):
+                    index = index_of(piece)
                     choices.setdefault(index, _Choice(index)).add(piece)
             elif name not in ("object", _NOISE):
                 _top_level(name)(whole, name, value)
@@ -73,6 +74,9 @@ class _Choice:
         message = {"role": "assistant", "content": None, **self._message}
         if self._calls:
             message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
+        if message["content"] == "" and any(message.get(name) for name in _INSTEAD_OF_TEXT):
+            # The empty text that most streams begin with; a plain reply with tool calls has null.
+            message["content"] = None
         return {**self._choice, "message": message}
 
     def _add_delta(self, delta: Json) -> None:
@@ -100,7 +104,7 @@ class _Choice:
             if name == "function":
                 call[name] = _with_function(call.get(name), value)
             elif name in ("id", "type"):
-                keep_same(call, name, value or None)
+                keep_same(call, name, None if value == "" else value)
             elif name != "index":
                 keep_only(call, name, value)
 
@@ -122,8 +126,8 @@ def _with_function(known: Any, piece: Any) -> Any:
         if name == "arguments":
             append_text(function, name, value)
         else:
-            # Some name the function again with every piece; the name itself comes whole.
-            keep_same(function, name, value or None)
+            # Some name the function again with every piece, some with an empty text; the name itself comes whole.
+            keep_same(function, name, None if name == "name" and value == "" else value)
     return function
 
 

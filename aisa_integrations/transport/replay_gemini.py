@@ -24,8 +24,8 @@ def assemble(events: list[Json]) -> Json:
     for event in events:
         for name, value in members_of(event).items():
             if name == "candidates":
-                for piece in items(value):
-                    candidates.setdefault(index_of(members_of(piece)), _Candidate()).add(piece)
+                for piece in map(members_of, items(value)):
+                    candidates.setdefault(index_of(piece), _Candidate()).add(piece)
             else:
                 _keeper(name, _RUNNING)(whole, name, value)
     if whole.get("error") or not (candidates or _is_blocked(whole)):
@@ -99,7 +99,9 @@ class _Candidate:
 def _joined(known: list[Any] | None, pieces: list[Any]) -> list[Any]:
     """Join the parts of two events where a text goes on; the parts of one event are apart on purpose."""
     for piece in pieces:
-        _check(members_of(piece))
+        if not isinstance(piece, dict):
+            raise NotExact
+        _check(piece)
     if known is None or (pieces and len(known) == 1 and _is_empty(known[0])):
         return list(pieces)
     if not pieces or _is_empty(pieces[0]):
