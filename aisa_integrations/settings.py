@@ -150,8 +150,9 @@ def resolve_settings(
         ConfigurationError: an argument that cannot work.
     """
     api_key = concealed(api_key)
-    given = base_url if base_url is not None and base_url != "" else os.environ.get("AISA_BASE_URL")
-    origin = parse_origin(given or DEFAULT_BASE_URL)
+    if base_url is None or base_url == "":
+        base_url = os.environ.get("AISA_BASE_URL") or DEFAULT_BASE_URL
+    origin = parse_origin(base_url)
     return Settings(key=resolve_key(api_key), origin=origin, timeouts=resolve_timeouts(timeout))
 
 
