@@ -102,6 +102,7 @@ def test_timeouts_of_every_model_stay_a_timeout(gateway: LocalGateway, tls: ssl.
     assert isinstance(seen.error, TimeoutError | openai.APITimeoutError) or type(seen.error).__name__ == (
         "RequestTimeoutError"
     )
+    assert seen.error is not None
     notes = "".join(getattr(seen.error.__cause__ or seen.error, "__notes__", ())) + str(seen.error)
     assert "first-model: no reply, timeout" in notes
     assert "second-model: no reply, timeout" in notes

@@ -59,7 +59,7 @@ async def _all_at_once(gateway: LocalGateway, tls: ssl.SSLContext, times: int | 
         for fault, stream in CASES:
             model = _model(fault, stream)
             waits = {"retry_after": 0} if fault == "retry_after" else {}
-            slow = {"seconds": 0.02} if fault.startswith("slow") else {"every": 0.02}
+            slow: dict[str, Any] = {"seconds": 0.02} if fault.startswith("slow") else {"every": 0.02}
             gateway.script.fail(model, fault, times=times, reset_in=0, **slow, **waits)
             calls[model] = _ended(client_for(fault), model, stream)
         return dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
