@@ -13,7 +13,6 @@ import httpx2
 from ..policy import FailoverEvent, Policy
 from ..settings import ApiKey, Settings
 from ..tracking import listeners
-from ..usage import Exchange
 from .effects import Answer, Fail, HandOver, PassOn, Send, Steps
 from .exchange import Surroundings, exchange
 from .failures import line
@@ -31,6 +30,8 @@ class Core:
         self.settings = settings
         self.policy = policy
         self._without_usage: set[str | None] = set()
+        # One for each key that copies of a client were given.
+        self._worlds: dict[str, Surroundings] = {}
 
     def options_of(self, request: httpx2.Request) -> CallOptions:
         """Return what the face wants for this call, as it put it into `request.extensions["aisa"]`."""
@@ -57,24 +58,19 @@ class Core:
 
     def begin(self, call: Call, options: CallOptions) -> Steps:
         """Begin an exchange; who listens to it is settled here."""
-        audience = listeners()
-
-        def record(ended: Exchange) -> None:
-            for spend in audience:
-                spend.record(ended)
-
         key = self.key_for(options)
-        world = Surroundings(
-            time.monotonic,
-            time.time,
-            random.random,
-            record,
-            origin=str(self.settings.origin),
-            key_name=key.token,
-            fingerprint=functools.partial(_fingerprint, key),
-            without_usage=self._without_usage,
-        )
-        return exchange(call, world)
+        world = self._worlds.get(key.token)
+        if world is None:
+            world = self._worlds[key.token] = Surroundings(
+                time.monotonic,
+                time.time,
+                random.random,
+                origin=str(self.settings.origin),
+                key_name=key.token,
+                fingerprint=functools.partial(_fingerprint, key),
+                without_usage=self._without_usage,
+            )
+        return exchange(call, world, listeners())
 
     def build(self, effect: Send, request: httpx2.Request, options: CallOptions) -> httpx2.Request:
         """Return the HTTP request of one attempt."""

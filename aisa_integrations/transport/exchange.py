@@ -8,7 +8,7 @@ holds the key; exceptions go into it as values, so that no traceback through it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +17,8 @@ import jiter
 
 from ..errors import AisaError, ModelNotFoundError
 from ..policy import FailoverEvent
-from ..usage import Exchange, Usage
+from ..tracking import Spend
+from ..usage import NO_USAGE, Usage
 from .attempt import Passing, Streaming, Unanswered, Whole, attempt
 from .causes import RULES, Cause
 from .effects import (
@@ -38,7 +39,7 @@ from .effects import (
     framed,
 )
 from .failures import error_body, error_event, suggestions
-from .gate import Gate
+from .gate import Gate, is_gated
 from .history import History
 from .memory import Memory, is_cacheable, usage_of_hit
 from .metering import read_usage
@@ -59,7 +60,6 @@ class Surroundings:
         monotonic: seconds on a clock that never goes back.
         now: UNIX seconds.
         jitter: a number from 0 to 1.
-        record: told of the call when it has ended.
         origin: where calls go.
         key_name: the random name of the key, never the key.
         fingerprint: gives what tells one key from another in a file, and is not the key.
@@ -69,16 +69,15 @@ class Surroundings:
     monotonic: Callable[[], float]
     now: Callable[[], float]
     jitter: Callable[[], float]
-    record: Callable[[Exchange], None]
     origin: str = ""
     key_name: str = ""
     fingerprint: Callable[[], str] = str
     without_usage: set[str | None] = field(default_factory=set)
 
 
-def exchange(call: Call, world: Surroundings) -> Steps:
-    """Run one logical call; see the module's words."""
-    run = _Run(call, world)
+def exchange(call: Call, world: Surroundings, audience: Sequence[Spend] = ()) -> Steps:
+    """Run one logical call, and tell its audience what it cost; see the module's words."""
+    run = _Run(call, world, audience)
     try:
         yield from run.steps()
     except GeneratorExit:
@@ -91,13 +90,15 @@ class _Run:
 
     __slots__ = ("_call", "_gate", "_history", "_memory", "_plan", "_world")
 
-    def __init__(self, call: Call, world: Surroundings) -> None:
+    def __init__(self, call: Call, world: Surroundings, audience: Sequence[Spend]) -> None:
         self._call = call
         self._world = world
-        self._history = History(call, clock=world.monotonic, tell=world.record)
+        self._history = History(call, world.monotonic, audience)
         began, policy = self._history.began, call.policy
         deadline = began + policy.deadline
-        self._gate = Gate(call, deadline=deadline, monotonic=world.monotonic, now=world.now)
+        self._gate: Gate | None = None
+        if is_gated(call):
+            self._gate = Gate(call, deadline=deadline, monotonic=world.monotonic, now=world.now)
         self._memory: Memory | None = None
         models = [model for model in call.chain if model is not None]
         full = call.place.surface.full_policy
@@ -144,7 +145,7 @@ class _Run:
     def _ask(self, wire: Wire) -> Generator[Effect, Happening, Verdict | None]:
         """Ask one model: return why it did not answer, or None once its reply has been handed over and has ended."""
         history, gate = self._history, self._gate
-        refusal = yield from gate.enter(wire.model)
+        refusal = None if gate is None else (yield from gate.enter(wire.model))
         if refusal is not None:
             history.begin(wire)
             history.kept_back(wire, refusal)
@@ -157,14 +158,15 @@ class _Run:
             unix_now=self._world.now(),
             keep_events=self._memory is not None,
         )
-        if outcome.head is not None:
+        if gate is not None and outcome.head is not None:
             gate.learn(outcome.head.headers)
         if not isinstance(outcome, Unanswered):
             self._call.policy.cooldown.answered(self._world.key_name, wire.model or "")
             yield from self._deliver(wire, outcome)
             return None
         cost = history.failed(wire, outcome)
-        yield from _consult(gate.leave(cost, None, wire.model))
+        if gate is not None:
+            yield from _consult(gate.leave(cost, None, wire.model))
         self._cool(wire.model, outcome.verdict)
         return outcome.verdict
 
@@ -198,7 +200,8 @@ class _Run:
 
     def abandon(self) -> None:
         """Settle a call that its caller left before a reply."""
-        self._gate.leave_at_once(None if self._history.under_way is not None else Decimal(0))
+        if self._gate is not None:
+            self._gate.leave_at_once(None if self._history.under_way is not None else Decimal(0))
         self._history.abandon()
 
     def _deliver(self, wire: Wire, outcome: Whole | Streaming | Passing) -> Steps:
@@ -207,11 +210,12 @@ class _Run:
         if isinstance(outcome, Streaming):
             yield from self._hand_over(wire, outcome)
             return
-        usage = Usage()
+        usage = NO_USAGE
         if isinstance(outcome, Whole):
             usage = read_usage((outcome.body,), head.headers, wire.model)
         history.answered(wire, head.status, usage.cost)
-        yield from _consult(self._gate.leave(usage.cost, usage, wire.model))
+        if self._gate is not None:
+            yield from _consult(self._gate.leave(usage.cost, usage, wire.model))
         record = history.close(wire.model, usage, ttft=history.seconds if isinstance(outcome, Whole) else None)
         headers = self._headers(wire.model, usage)
         if isinstance(outcome, Passing):
@@ -239,7 +243,7 @@ class _Run:
 
     def _chores(self, wire: Wire, reader: StreamReader, usage: Usage, *, good: bool) -> tuple[Consult, ...]:
         """Return what the stores are told once a stream has ended."""
-        chores = [self._gate.leave(usage.cost, usage, wire.model)]
+        chores = [self._gate.leave(usage.cost, usage, wire.model)] if self._gate is not None else []
         if self._memory is not None and good and reader.ended and reader.kept is not None:
             chores.append(self._memory.keep_events(reader.kept, wire.model, usage.cost, self._world.now()))
         return tuple(chore for chore in chores if chore is not None)
@@ -269,8 +273,8 @@ class _Run:
         stream = ("content-type", "text/event-stream; charset=utf-8")
         return Answer(200, (*headers, stream), framed(events), parsed=parsed, exchange=record, events=tuple(events))
 
-    def _headers(self, served_by: str | None, usage: Usage | None = None) -> tuple[tuple[str, str], ...]:
-        headers = self._history.headers(served_by, usage or Usage())
+    def _headers(self, served_by: str | None, usage: Usage = NO_USAGE) -> tuple[tuple[str, str], ...]:
+        headers = self._history.headers(served_by, usage)
         return (*headers, ("x-aisa-cache", "miss")) if self._memory is not None else tuple(headers)
 
     def _give_up(self) -> Effect:

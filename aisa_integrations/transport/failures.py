@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -37,8 +38,8 @@ _NEXT_STEP: Final = {
     Cause.CUT: "Ask again, or name fallbacks=[…].",
     Cause.REDIRECT: "Check base_url.",
     Cause.ALL_MODELS_FAILED: "Each line says why; ask again, or name other fallbacks=[…].",
-    Cause.BUDGET: "Nothing was sent. Raise the budget, lower max_tokens, or name a cheaper fallback.",
-    Cause.OVER_CAP: "Nothing was sent. Raise the cap, lower max_tokens, or name a cheaper fallback.",
+    Cause.BUDGET: "Nothing was sent. Set max_tokens (or a lower one), raise the budget, or name a cheaper fallback.",
+    Cause.OVER_CAP: "Nothing was sent. Set max_tokens (or a lower one), raise the cap, or name a cheaper fallback.",
     Cause.INTERRUPTED: "What had come is in `partial`; ask again for the rest.",
 }
 _GOOGLE_STATUS: Final = {
@@ -70,7 +71,7 @@ def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (
     if verdict.cause is Cause.MODEL_NOT_FOUND:
         next_step = f"Close matches: {', '.join(close)}." if close else "GET /v1/models lists what is served."
     elif verdict.retry_after:
-        next_step += f" The gateway says to wait {verdict.retry_after:g} s."
+        next_step += f" The gateway says to wait {math.ceil(verdict.retry_after)} s."
     message = verdict.message.rstrip()
     words = message if message.endswith((".", "!", "?")) else f"{message}."
     where = f" [{model}]" if model and not _names(message, model) else ""

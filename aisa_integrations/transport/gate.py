@@ -152,6 +152,11 @@ class Gate:
         )
 
 
+def is_gated(call: Call) -> bool:
+    """Say whether anything stands before the requests of a call."""
+    return bool(call.caps) or (call.place.metered and (call.policy.budget or call.policy.limits) is not None)
+
+
 def _refused(cause: Cause, words: str, code: str) -> Verdict:
     return Verdict(cause, RULES[cause].status, words, code)
 

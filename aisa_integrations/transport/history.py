@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from ..tracking import Spend
 from ..usage import NO_USAGE, Attempt, Exchange, Usage
 from .attempt import Unanswered
 from .causes import Action, Cause
@@ -31,10 +32,10 @@ class History:
 
     __slots__ = (
         "_attempt_began",
+        "_audience",
         "_began",
         "_call",
         "_clock",
-        "_tell",
         "_verdicts",
         "attempts",
         "failure",
@@ -42,10 +43,10 @@ class History:
         "under_way",
     )
 
-    def __init__(self, call: Call, *, clock: Callable[[], float], tell: Callable[[Exchange], None]) -> None:
+    def __init__(self, call: Call, clock: Callable[[], float], audience: Sequence[Spend]) -> None:
         self._call = call
         self._clock = clock
-        self._tell = tell
+        self._audience = audience
         self._began = self._attempt_began = clock()
         self._verdicts: list[Verdict] = []
         self.attempts: list[Attempt] = []
@@ -127,7 +128,8 @@ class History:
         )
         self.recorded = True
         if self._call.place.metered:
-            self._tell(record)
+            for spend in self._audience:
+                spend.record(record)
         return record
 
     def abandon(self) -> None:
