@@ -73,6 +73,6 @@ def _taken_over(client: httpx2.Client | httpx2.AsyncClient) -> dict[str, Any]:
 def _way_out(client: object, wanted: str) -> str:
     kind = f"{type(client).__module__.partition('.')[0]}.{type(client).__name__}"
     return (
-        f"http_client is a {wanted}, not {kind}: pass one of those, or leave it out and give "
+        f"http_client is an {wanted}, not {kind}: pass one of those, or leave it out and give "
         "limits=, proxy=, verify= or event_hooks= to the factory."
     )

@@ -50,7 +50,8 @@ class Asked:
     ) -> Asked:
         """Check what was given, and measure the body once."""
         if not isinstance(body, Mapping):
-            raise ConfigurationError(f"a request is a JSON object, not {type(body).__name__}.")
+            kind = type(body).__name__
+            raise ConfigurationError(f"a request is a JSON object such as {{'model': 'aisa/auto', …}}, not {kind}.")
         if surface not in ("chat", "gemini"):
             raise ConfigurationError(f"surface is 'chat' or 'gemini', not {surface!r}.")
         own, needs = checked_routes(routes), read_needs(body)

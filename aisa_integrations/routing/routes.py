@@ -30,7 +30,9 @@ class Routes(Mapping[str, tuple[Fallback, ...]]):
 
     def __init__(self, routes: Mapping[str, Any] | None = None) -> None:
         if routes is not None and not isinstance(routes, Mapping):
-            raise ConfigurationError(f"routes map a name to a list of model ids, not {routes!r}.")
+            raise ConfigurationError(
+                f"routes map a name to a list of model ids, not {routes!r}; Routes.from_toml(path) reads a file."
+            )
         chains: dict[str, tuple[Fallback, ...]] = {}
         for name, chain in (routes or {}).items():
             key = _checked_name(name)

@@ -71,7 +71,7 @@ def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (
     if verdict.cause is Cause.MODEL_NOT_FOUND:
         next_step = f"Close matches: {', '.join(close)}." if close else "GET /v1/models lists what is served."
     elif verdict.retry_after:
-        next_step += f" The gateway says to wait {math.ceil(verdict.retry_after)} s."
+        next_step += f" The gateway says to wait {math.ceil(verdict.retry_after * 10) / 10:g} s."
     message = verdict.message.rstrip()
     words = message if message.endswith((".", "!", "?")) else f"{message}."
     where = f" [{model}]" if model and not _names(message, model) else ""
