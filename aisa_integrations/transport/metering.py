@@ -95,7 +95,12 @@ def _find_usage(reply: Any) -> dict[str, Any]:
 
 def _first_int(found: Mapping[str, Any], *keys: str) -> int | None:
     for key in keys:
-        value = _number(found.get(key)) if not isinstance(found.get(key), str) else None
+        said = found.get(key)
+        if said is None or isinstance(said, str):
+            continue
+        if type(said) is int and said >= 0:
+            return said
+        value = _number(said)
         if value is not None and value >= 0 and value == value.to_integral_value():
             return int(value)
     return None

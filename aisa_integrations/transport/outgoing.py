@@ -12,7 +12,7 @@ from ..settings import ApiKey, Origin
 from .effects import Failed, FailureKind
 from .request import FOREIGN_HEADERS, FOREIGN_QUERY, Wire
 
-_DROPPED: Final = frozenset(name.encode() for name in (*FOREIGN_HEADERS, "accept-encoding"))
+_DROPPED: Final = frozenset(name.encode() for name in FOREIGN_HEADERS if name != "authorization")
 _FOREIGN_MARKS: Final = tuple(f"{name}=".encode() for name in FOREIGN_QUERY)
 
 
@@ -45,25 +45,22 @@ def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float
     if wire.path != wire.call.place.path or _has_foreign_query(wire.call.query):
         query = _own_query(wire.call.query)
         url = url.copy_with(raw_path=wire.path.encode() + (b"?" + query if query else b""))
-    headers = [pair for pair in request.headers.raw if pair[0].lower() not in _DROPPED]
-    headers.append((b"Accept-Encoding", b"identity"))
+    # A copy of the whole is some ten times cheaper than headers built from pairs.
+    headers = request.headers.copy()
+    for name in _DROPPED.intersection([name.lower() for name, _ in headers.raw]):
+        del headers[name.decode()]
+    headers["Accept-Encoding"] = "identity"
     stream: Any = request.stream
     if wire.content is not None:
-        length = str(len(wire.content)).encode()
-        headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
         if wire.content or request.method != "GET":
-            headers.append((b"Content-Length", length))
+            headers["Content-Length"] = str(len(wire.content))
         stream = httpx2.ByteStream(wire.content)
     timeouts = wire.call.timeouts
     timeout: dict[str, float | None] = {step: _within(limit, seconds) for step, limit in timeouts.items()}
-    extensions = {name: value for name, value in request.extensions.items() if name != "aisa"}
-    return httpx2.Request(
-        request.method,
-        url,
-        headers=[*headers, (b"Authorization", b"Bearer " + key.reveal().encode())],
-        stream=stream,
-        extensions={**extensions, "timeout": timeout},
-    )
+    extensions = {**request.extensions, "timeout": timeout}
+    extensions.pop("aisa", None)
+    headers["Authorization"] = f"Bearer {key.reveal()}"
+    return httpx2.Request(request.method, url, headers=headers, stream=stream, extensions=extensions)
 
 
 def let_flow(built: httpx2.Request, wire: Wire) -> float | None:
