@@ -17,6 +17,8 @@ _COST_HEADERS: Final = ("x-aisa-cost", "x-request-cost", "x-cost")
 # No amount of USD and no count of tokens is larger or finer; `1e999999999` is a number too, and would fill the memory.
 _MOST_DIGITS: Final = 15
 _FINEST_PLACE: Final = -60
+# Counts up to here are taken as they stand; above, it is asked whether they can be true.
+_PLAIN: Final = 10**12
 _EXACT: Final = Context(prec=100)  # a caller's own decimal context must not round our sums
 
 
@@ -98,7 +100,7 @@ def _first_int(found: Mapping[str, Any], *keys: str) -> int | None:
         said = found.get(key)
         if said is None or isinstance(said, str):
             continue
-        if type(said) is int and said >= 0:
+        if type(said) is int and 0 <= said < _PLAIN:
             return said
         value = _number(said)
         if value is not None and value >= 0 and value == value.to_integral_value():
