@@ -23,6 +23,10 @@ class EventDecoder:
 
     def feed(self, piece: bytes) -> list[RawEvent]:
         """Return the events that are whole once this piece is added."""
+        if piece[:6] == b"data: " and piece[-2:] == b"\n\n" and not self._pending and piece.count(b"\n") == 2:
+            # One whole event, which is how nearly all of them come.
+            if b"\r" not in piece and not self._seen_return and len(piece) > 8:
+                return [(piece[6:-2], None)]
         text = self._pending + piece if self._pending else piece
         if self._seen_return or b"\r" in piece:
             self._seen_return = True
