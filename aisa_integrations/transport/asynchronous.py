@@ -70,14 +70,14 @@ class AsyncReply:
     async def read(self, expires: float | None) -> bytes | Failed | Signal:
         """Return the next piece; with `expires`, no later than that monotonic second."""
         if expires is None:
-            return await self._next()
+            return await self.next()
         left = expires - time.monotonic()
         if self.read_timeout is not None and left >= self.read_timeout:
-            piece = await self._next()
+            piece = await self.next()
         else:
             try:
                 async with asyncio.timeout(left):
-                    piece = await self._next()
+                    piece = await self.next()
             except TimeoutError:
                 return too_late()
         return too_late() if piece is not ENDED and time.monotonic() >= expires else piece
@@ -95,7 +95,8 @@ class AsyncReply:
         while isinstance(await self.read(expires), bytes):
             pass
 
-    async def _next(self) -> bytes | Failed | Signal:
+    async def next(self) -> bytes | Failed | Signal:
+        """Return the next piece, however long it takes."""
         try:
             piece = await anext(self._pieces, ENDED)
             self._ended = piece is ENDED
@@ -157,20 +158,21 @@ class AsyncFlow:
 
     async def __anext__(self) -> list[Event]:
         try:
-            if first := self.flow.begin():
+            flow, reply = self.flow, self._reply
+            if flow.first and (first := flow.begin()):
                 return first
             how: Signal | Failed = ENDED
-            while self.flow.wants_more:
-                piece = await self._reply.read(None)
+            while flow.wants_more:
+                piece = await reply.next()
                 if not isinstance(piece, bytes):
                     how = piece
                     break
-                if events := self.flow.feed(piece):
+                if events := flow.feed(piece):
                     return events
-                if self.flow.stalled(time.monotonic(), self._reply.read_timeout):
+                if flow.stalled(time.monotonic(), reply.read_timeout):
                     how = too_late()
                     break
-            last = self.flow.end(how)
+            last = flow.end(how)
         except BaseException:
             await self.aclose()
             raise

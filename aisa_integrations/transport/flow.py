@@ -14,15 +14,16 @@ class Flow:
         verdict: why the stream broke, or None.
         exchange: the record of the call, once it has ended.
         settled: whether the end has been dealt with.
+        first: the events that had come before the stream was handed over, until they are taken.
     """
 
     __slots__ = (
         "__weakref__",
         "_chores",
-        "_first",
         "_quiet_since",
         "_steps",
         "exchange",
+        "first",
         "reader",
         "settled",
         "verdict",
@@ -33,14 +34,14 @@ class Flow:
         self.verdict: Verdict | None = None
         self.exchange: Exchange | None = None
         self.settled = False
-        self._first: list[Event] | None = handed.first
+        self.first = handed.first
         self._steps = steps
         self._quiet_since: float | None = None
         self._chores: tuple[Consult, ...] = ()
 
     def begin(self) -> list[Event]:
-        """Return the events that had come before the stream was handed over, once."""
-        first, self._first = self._first or [], None
+        """Take the first events; none from a stream that was closed before."""
+        first, self.first = self.first, []
         return [] if self.settled else first
 
     @property

@@ -76,9 +76,7 @@ class StreamReader(ABC):
     def _accept_all(self, raw_events: list[tuple[bytes, bytes | None]]) -> list[Event]:
         # Once for every chunk of every stream: one loop, and no call that can be spared.
         events: list[Event] = []
-        if self.error is not None:
-            return events
-        for data, name in raw_events:
+        for data, name in raw_events if self.error is None else ():
             if data[:6] == _DONE:
                 self.done = True
                 events.append(Event(data, None, False, name))

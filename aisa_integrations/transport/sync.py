@@ -73,14 +73,14 @@ class SyncReply:
     def read(self, expires: float | None) -> bytes | Failed | Signal:
         """Return the next piece; with `expires`, no later than that monotonic second."""
         if expires is None:
-            return self._next()
+            return self.next()
         left = expires - time.monotonic()
         watch = None
         if self.read_timeout is None or left < self.read_timeout:
             sock = socket_of(self._extensions)
             watch = watchdog.watch(sock, expires) if sock is not None else None
         try:
-            piece = self._next()
+            piece = self.next()
         finally:
             if watch is not None:
                 watch.cancel()
@@ -101,7 +101,8 @@ class SyncReply:
         while isinstance(self.read(expires), bytes):
             pass
 
-    def _next(self) -> bytes | Failed | Signal:
+    def next(self) -> bytes | Failed | Signal:
+        """Return the next piece, however long it takes."""
         try:
             return next(self._pieces, ENDED)
         except httpx2.RequestError as error:
@@ -146,20 +147,21 @@ class SyncFlow:
 
     def __next__(self) -> list[Event]:
         try:
-            if first := self.flow.begin():
+            flow, reply = self.flow, self._reply
+            if flow.first and (first := flow.begin()):
                 return first
             how: Signal | Failed = ENDED
-            while self.flow.wants_more:
-                piece = self._reply.read(None)
+            while flow.wants_more:
+                piece = reply.next()
                 if not isinstance(piece, bytes):
                     how = piece
                     break
-                if events := self.flow.feed(piece):
+                if events := flow.feed(piece):
                     return events
-                if self.flow.stalled(time.monotonic(), self._reply.read_timeout):
+                if flow.stalled(time.monotonic(), reply.read_timeout):
                     how = too_late()
                     break
-            last = self.flow.end(how)
+            last = flow.end(how)
         except BaseException:
             self.close()
             raise
