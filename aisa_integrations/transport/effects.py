@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .sse import frame
 
@@ -191,9 +191,8 @@ CLOSED: Literal[Signal.CLOSED] = Signal.CLOSED
 Happening = Head | bytes | Failed | Signal | None | Any
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One server-sent event as the caller will see it.
+class Event(NamedTuple):
+    """One server-sent event as the caller will see it; a tuple, for one is made of every chunk.
 
     Args:
         data: the data lines, joined; JSON, or `[DONE]`.
@@ -214,4 +213,4 @@ Steps = Generator[Effect, Happening, None]
 
 def framed(events: Iterable[Event]) -> bytes:
     """Return events as the bytes that an SDK reads; what the caller did not ask for is left out."""
-    return b"".join([frame(event.data, event.name) for event in events if not event.hidden])
+    return b"".join([frame(data, name) for data, _, hidden, name in events if not hidden])
