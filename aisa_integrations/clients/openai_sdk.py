@@ -14,7 +14,7 @@ import openai
 
 from ..errors import ConfigurationError
 from ..policy import Policy
-from ..settings import UNSET, Unset, concealed, parse_origin, resolve_timeouts
+from ..settings import UNSET, Timeouts, Unset, concealed, parse_origin, resolve_timeouts
 from ..transport.outgoing import check_origin
 from .face import PLACEHOLDER, Face, refuse, refuse_beside_http_client, resolve_face
 from .http import AsyncHttp, SyncHttp, async_http, sync_http
@@ -203,7 +203,7 @@ def openai_client(
     """
     key, api_key = concealed(api_key), None
     face = resolve_face(
-        key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
+        key, base_url=base_url, timeout=_patience(timeout, http_client), max_retries=max_retries, fallbacks=fallbacks,
         policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
     )  # fmt: skip
     refuse(vendor, _AROUND_US)
@@ -231,11 +231,18 @@ def async_openai_client(
     """Make an `openai.AsyncOpenAI` that talks to the gateway; see `openai_client`. It lives through several loops."""
     key, api_key = concealed(api_key), None
     face = resolve_face(
-        key, base_url=base_url, timeout=resolve_timeouts(timeout), max_retries=max_retries, fallbacks=fallbacks,
+        key, base_url=base_url, timeout=_patience(timeout, http_client), max_retries=max_retries, fallbacks=fallbacks,
         policy=policy, limits=limits, proxy=proxy, verify=verify, event_hooks=event_hooks,
     )  # fmt: skip
     refuse(vendor, _AROUND_US)
     return AsyncAisaOpenAI(**_arguments(face, vendor), http_client=_async_client(http_client, face))
+
+
+def _patience(timeout: object, http_client: object) -> Timeouts:
+    if timeout is UNSET and isinstance(http_client, (httpx2.Client, httpx2.AsyncClient)):
+        # As the SDK does: a client that was given a timeout of its own keeps it.
+        timeout = UNSET if http_client.timeout == httpx2.Timeout(5.0) else http_client.timeout
+    return resolve_timeouts(timeout)
 
 
 def _arguments(face: Face, vendor: Mapping[str, Any]) -> dict[str, Any]:

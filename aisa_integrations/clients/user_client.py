@@ -26,6 +26,8 @@ class _SyncNetwork:
         self._client = client
 
     def current(self, url: httpx2.URL) -> httpx2.BaseTransport:
+        if self._client.is_closed:
+            raise RuntimeError("Cannot send a request, as the http_client has been closed.")
         # Private, and pinned by a test: the mounts of a client are reached in no public way.
         return self._client._transport_for_url(url)
 
@@ -38,6 +40,8 @@ class _AsyncNetwork:
         self._client = client
 
     async def current(self, url: httpx2.URL) -> httpx2.AsyncBaseTransport:
+        if self._client.is_closed:
+            raise RuntimeError("Cannot send a request, as the http_client has been closed.")
         return self._client._transport_for_url(url)
 
     async def aclose(self) -> None:
@@ -62,6 +66,7 @@ def wrap_async(client: object, face: Face) -> WrappingAsync:
 
 def _taken_over(client: httpx2.Client | httpx2.AsyncClient) -> dict[str, Any]:
     return {
+        "auth": client.auth,
         "headers": client.headers,
         "params": client.params,
         "cookies": client.cookies,

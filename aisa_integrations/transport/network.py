@@ -7,6 +7,7 @@ other's bytes, and the second `asyncio.run()` on one pool ends in "Event loop is
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import threading
 import urllib.request
 import weakref
@@ -16,8 +17,9 @@ from typing import Any, Final, Protocol
 
 import httpx2
 
+from ..errors import ConfigurationError
 from ..forks import keep_inherited, renew_after_fork
-from ..settings import Origin
+from ..settings import Origin, is_loopback
 from .closed_loops import close_sockets
 from .shards import ShardedTransport
 
@@ -36,13 +38,22 @@ class NetworkOptions:
     """
 
     limits: httpx2.Limits = field(default_factory=lambda: DEFAULT_LIMITS)
-    proxy: Any = None
+    # Not shown: a proxy's URL may hold a password.
+    proxy: Any = field(default=None, repr=False)
     verify: Any = True
 
     def arguments(self, origin: Origin) -> dict[str, Any]:
-        """Return what a transport to this origin is built with."""
-        proxy = self.proxy if self.proxy is not None else environment_proxy(origin)
-        return {"limits": self.limits, "proxy": proxy, "verify": self.verify}
+        """Return what a transport to this origin is built with.
+
+        Raises:
+            ConfigurationError: for a limit or a proxy that cannot work.
+        """
+        if not isinstance(self.limits, httpx2.Limits):
+            raise ConfigurationError(f"limits is an httpx2.Limits, not {type(self.limits).__name__}.")
+        given = self.proxy if self.proxy is not None else environment_proxy(origin)
+        # Nothing is encrypted on the way to a plain http origin, and the context for it would take 18 ms to build.
+        verify = self.verify if origin.scheme == "https" else False
+        return {"limits": self.limits, "proxy": given and checked_proxy(given, origin), "verify": verify}
 
 
 def environment_proxy(origin: Origin) -> str | None:
@@ -55,7 +66,23 @@ def environment_proxy(origin: Origin) -> str | None:
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     if not proxy or urllib.request.proxy_bypass(f"{host}:{origin.port}"):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    # What is on this machine is reached directly, whatever NO_PROXY forgets: a proxy elsewhere would read the key.
+    return None if origin.scheme == "http" and not is_loopback(httpx2.URL(proxy).host) else proxy
+
+
+def checked_proxy(given: Any, origin: Origin) -> httpx2.Proxy:
+    """Return a proxy as httpx2 takes it, or say why it can't be used."""
+    try:
+        proxy = given if isinstance(given, httpx2.Proxy) else httpx2.Proxy(given)
+    except (TypeError, ValueError, AttributeError, httpx2.InvalidURL):
+        # Never show it: its URL may hold a password.
+        raise ConfigurationError("proxy is a URL such as http://proxy.example:8080, or an httpx2.Proxy.") from None
+    if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise ConfigurationError("a SOCKS proxy needs the socksio package: pip install httpx2[socks]")
+    if origin.scheme == "http" and not is_loopback(proxy.url.host):
+        raise ConfigurationError(f"{origin} is plain http: a proxy on another machine would read the key.")
+    return proxy
 
 
 class SyncPool:
