@@ -6,16 +6,19 @@ the object: clients that share a `Policy`, or this object, learn from each other
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from .errors import ConfigurationError
 from .locks import SafeLock
 
-DEFAULT_FAILURES = 3
-DEFAULT_SECONDS = 30.0
+DEFAULT_FAILURES: Final = 3
+DEFAULT_SECONDS: Final = 30.0
+# Stands for every model of a key, where the key's own limit is spent.
+WHOLE_KEY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,36 @@ class Cooling:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Say whom a caller had better ask last, and whom it tries out.
+
+    Args:
+        cooling: by model, whether it must be waited for, and the monotonic second it is ready at.
+        probe: the model that this caller alone tries out, or None.
+    """
+
+    cooling: Mapping[str, tuple[bool, float]]
+    probe: str | None = None
+
+
+NOTHING_COOLS: Final = Outlook({})
+
+
 @dataclass(slots=True)
 class _Record:
-    until: float = 0.0
-    named: bool = False
     failures: int = 0
     cause: str = ""
+    # Monotonic seconds: left alone until, by our own rule and as the gateway named it, and since which failure.
+    until: float = 0.0
+    named_until: float = 0.0
+    since: float = 0.0
+    # Until when the caller that tries it out has to say how that went.
     probe_until: float = 0.0
+
+    @property
+    def ready(self) -> float:
+        return max(self.until, self.named_until)
 
 
 class Cooldown:
@@ -60,38 +86,58 @@ class Cooldown:
     def __init__(self, *, failures: int = DEFAULT_FAILURES, seconds: float = DEFAULT_SECONDS) -> None:
         if isinstance(failures, bool) or not isinstance(failures, int) or failures < 1:
             raise ConfigurationError(f"failures is a whole number from 1, not {failures!r}.")
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
             raise ConfigurationError(f"seconds is a number from 0, not {seconds!r}.")
         self.failures = failures
         self.seconds = float(seconds)
         self._records: dict[tuple[str, str], _Record] = {}
         self._lock = SafeLock()
 
-    def ready_times(self, key: str, models: Iterable[str], now: float) -> dict[str, tuple[bool, float]]:
-        """Return the models that are cooling: whether each must wait, and the monotonic second it is ready at.
+    def outlook(self, key: str, models: Iterable[str], now: float) -> Outlook:
+        """Return which models are cooling, and which one this caller tries out.
 
-        A model whose time has passed is ready for one caller, the probe; for others it stays behind until the probe's
-        outcome is known.
+        A model whose time has passed is tried out by one caller; for others it stays behind until that one knows more.
+        Only the model that will be asked first is taken for that: whoever comes later in the chain may not be asked.
         """
-        cooling: dict[str, tuple[bool, float]] = {}
         if not self._records:
-            return cooling
+            return NOTHING_COOLS
+        cooling: dict[str, tuple[bool, float]] = {}
+        probe, met_first = None, False
         with self._lock:
             # The key itself, under "*", stands for every model: its limit is spent for all of them.
-            for model in (*models, "*"):
+            for model in (WHOLE_KEY, *models):
                 record = self._records.get((key, model))
-                if record is None or not record.until:
-                    continue
-                if record.until > now:
-                    cooling[model] = (record.named, record.until)
-                elif model == "*":
-                    # A limit that was reset is none: there is nothing to probe, and nobody to hold back meanwhile.
-                    del self._records[key, model]
-                elif record.probe_until > now:
-                    cooling[model] = (False, record.probe_until)
-                else:
-                    record.probe_until = now + self.seconds
-        return cooling
+                if record is not None and max(record.ready, record.probe_until) > now:
+                    must_wait = record.named_until > now
+                    cooling[model] = (must_wait, record.named_until if must_wait else record.ready)
+                    if record.ready <= now:
+                        cooling[model] = (False, record.probe_until)
+                elif model == WHOLE_KEY:
+                    self._records.pop((key, model), None)
+                elif not met_first:
+                    met_first = True
+                    probe = model if self._take_probe(record, now) else None
+        return Outlook(cooling, probe)
+
+    def takes_probe(self, key: str, model: str, now: float) -> bool:
+        """Say whether a caller that is about to ask a model tries it out for the others."""
+        if not self._records:
+            return False
+        with self._lock:
+            return self._take_probe(self._records.get((key, model)), now)
+
+    def _take_probe(self, record: _Record | None, now: float) -> bool:
+        if record is None or not record.ready or max(record.ready, record.probe_until) > now:
+            return False
+        record.probe_until = now + self.seconds
+        return True
+
+    def drop_probe(self, key: str, model: str) -> None:
+        """Let the next caller try a model out: this one learned nothing of it."""
+        with self._lock:
+            record = self._records.get((key, model))
+            if record is not None:
+                record.probe_until = 0.0
 
     def failed(self, key: str, model: str, now: float, *, cause: str, at_once: bool, wait: float | None) -> None:
         """Take a failure in.
@@ -111,27 +157,36 @@ class Cooldown:
             was_probe, record.probe_until = record.probe_until > 0, 0.0
             if wait is not None:
                 # The later of two times: a shorter one said afterwards is an estimate of the same reset.
-                record.until = max(record.until, now + wait)
-                record.named = True
+                record.named_until = max(record.named_until, now + wait)
+                record.since = now
             elif at_once or was_probe or record.failures >= self.failures:
-                if record.until <= now:
-                    record.named = False
                 record.until = max(record.until, now + self.seconds)
+                record.since = now
 
-    def answered(self, key: str, model: str) -> None:
-        """Take an answer in: the model is well again."""
-        if self._records:
-            with self._lock:
-                self._records.pop((key, model), None)
+    def answered(self, key: str, model: str, *, sent: float, now: float) -> None:
+        """Take an answer in: the model is well again, unless it failed after that request was sent.
+
+        Args:
+            key: the random name of the key.
+            model: who answered.
+            sent: monotonic second at which the request was sent.
+            now: monotonic second.
+        """
+        if not self._records:
+            return
+        with self._lock:
+            record = self._records.get((key, model))
+            if record is not None and (record.ready <= now or sent >= record.since):
+                del self._records[key, model]
 
     def state(self, key: str | None = None) -> tuple[Cooling, ...]:
-        """Return the models that failed of late and how long each is still left alone."""
+        """Return the models that failed of late and how long each is still left alone; `*` is every model of a key."""
         now = time.monotonic()
         with self._lock:
             return tuple(
-                Cooling(model, max(0.0, record.until - now), record.named, record.failures, record.cause)
+                Cooling(model, max(0.0, record.ready - now), record.named_until > now, record.failures, record.cause)
                 for (owner, model), record in self._records.items()
-                if key is None or owner == key
+                if (key is None or owner == key) and (model != WHOLE_KEY or record.ready > now)
             )
 
     def __repr__(self) -> str:

@@ -6,13 +6,13 @@ It ends in an outcome: a whole answer, a stream at its first content, a reply th
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jiter
 
 from .causes import Cause
-from .effects import Effect, Event, Failed, Happening, Head, ReadAll, ReadMore, Send
+from .effects import CLOSED, Effect, Event, Failed, Happening, Head, ReadAll, ReadMore, Send
 from .readers import StreamReader, reader_for
 from .request import Wire
 from .sse import looks_like_events
@@ -136,6 +136,19 @@ def _judge_non_stream(surface: Surface, head: Head, body: bytes, unix_now: float
     verdict = judge(surface, head, body, _parsed(body), now=unix_now)
     words = "the reply is JSON, though a stream was asked for"
     return Unanswered(verdict or judge_stream(Cause.NOT_A_STREAM, head, words), head=head, pieces=(body,))
+
+
+def judge_end(head: Head, reader: StreamReader, end: Happening, *, unix_now: float) -> Verdict | None:
+    """Judge the end of a stream that was handed over: None where it is an end, or the caller's own doing."""
+    if reader.error is not None:
+        told = judge_error(head, reader.error, now=unix_now)
+        return replace(told, cause=Cause.INTERRUPTED, status=told.status if told.status >= 500 else 502)
+    if end is CLOSED or reader.ended:
+        return None
+    if isinstance(end, Failed):
+        broken = judge_failure(end, head.status)
+        return replace(broken, cause=Cause.INTERRUPTED, message=f"the stream broke off: {broken.message}")
+    return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
 
 
 def _parsed(body: bytes) -> Any:

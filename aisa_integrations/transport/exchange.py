@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from ..errors import AisaError, ModelNotFoundError
 from ..policy import FailoverEvent
 from ..tracking import Spend
 from ..usage import NO_USAGE, Usage
-from .attempt import Passing, Streaming, Unanswered, Whole, attempt
+from .attempt import Passing, Streaming, Unanswered, Whole, attempt, judge_end
 from .causes import RULES, Cause
 from .effects import (
     CLOSED,
@@ -27,10 +27,8 @@ from .effects import (
     Consult,
     Effect,
     Fail,
-    Failed,
     HandOver,
     Happening,
-    Head,
     Notify,
     PassOn,
     Steps,
@@ -40,6 +38,7 @@ from .effects import (
 )
 from .failures import error_body, error_event, suggestions
 from .gate import Gate, is_gated
+from .health import Health, still_cooling
 from .history import History
 from .memory import Memory, is_cacheable, usage_of_hit
 from .metering import read_usage
@@ -47,7 +46,7 @@ from .plan import Ask, GiveUp, Plan
 from .readers import StreamReader
 from .request import Call, Wire, write
 from .surfaces import speaks_gemini
-from .verdict import Verdict, judge_error, judge_failure, judge_stream
+from .verdict import Verdict
 
 _JSON: Final = ("content-type", "application/json")
 
@@ -80,7 +79,8 @@ def exchange(call: Call, world: Surroundings, audience: Sequence[Spend] = ()) ->
     run = _Run(call, world, audience)
     try:
         yield from run.steps()
-    except GeneratorExit:
+    except BaseException:
+        # Closed by its driver, or struck by Ctrl-C in here: what was reserved and begun is settled either way.
         run.abandon()
         raise
 
@@ -88,7 +88,7 @@ def exchange(call: Call, world: Surroundings, audience: Sequence[Spend] = ()) ->
 class _Run:
     """The state of one logical call."""
 
-    __slots__ = ("_call", "_gate", "_history", "_memory", "_plan", "_world")
+    __slots__ = ("_call", "_gate", "_health", "_history", "_memory", "_plan", "_world")
 
     def __init__(self, call: Call, world: Surroundings, audience: Sequence[Spend]) -> None:
         self._call = call
@@ -100,17 +100,9 @@ class _Run:
         if is_gated(call):
             self._gate = Gate(call, deadline=deadline, monotonic=world.monotonic, now=world.now)
         self._memory: Memory | None = None
-        models = [model for model in call.chain if model is not None]
-        full = call.place.surface.full_policy
-        self._plan = Plan(
-            call.chain,
-            max_retries=policy.max_retries if call.repeatable else 0,
-            deadline=deadline,
-            jitter=world.jitter,
-            only_connecting=not full,
-            cooling=policy.cooldown.ready_times(world.key_name, models, began) if full else {},
-            now=began,
-        )
+        cooldown = policy.cooldown if call.place.surface.full_policy else None
+        self._health = Health(cooldown, world.key_name, world.monotonic)
+        self._plan: Plan
 
     def steps(self) -> Steps:
         call = self._call
@@ -123,9 +115,10 @@ class _Run:
             if entry is not None:
                 yield self._answer_from(entry, self._memory)
                 return
+        self._plan = self._planned(self._world.monotonic())
         ask = self._plan.first()
         if isinstance(ask, GiveUp):
-            yield self._refuse(self._still_cooling())
+            yield self._refuse(still_cooling(self._plan.soonest - self._world.monotonic()))
             return
         while isinstance(ask, Ask):
             if ask.pause:
@@ -142,15 +135,30 @@ class _Run:
             ask = after
         yield self._give_up()
 
+    def _planned(self, now: float) -> Plan:
+        call, policy = self._call, self._call.policy
+        return Plan(
+            call.chain,
+            max_retries=policy.max_retries if call.repeatable else 0,
+            deadline=self._history.began + policy.deadline,
+            jitter=self._world.jitter,
+            only_connecting=not call.place.surface.full_policy,
+            # Not before the cache has been asked: a call that it answers tries no model out.
+            cooling=self._health.cooling(call.chain, now),
+            now=now,
+        )
+
     def _ask(self, wire: Wire) -> Generator[Effect, Happening, Verdict | None]:
         """Ask one model: return why it did not answer, or None once its reply has been handed over and has ended."""
-        history, gate = self._history, self._gate
+        history, gate, health = self._history, self._gate, self._health
         refusal = None if gate is None else (yield from gate.enter(wire.model))
         if refusal is not None:
             history.begin(wire)
             history.kept_back(wire, refusal)
+            health.leave()
             return refusal
         began = history.begin(wire)
+        health.asking(wire.model, began)
         outcome = yield from attempt(
             wire,
             hide_usage=not self._call.wants_usage,
@@ -161,13 +169,13 @@ class _Run:
         if gate is not None and outcome.head is not None:
             gate.learn(outcome.head.headers)
         if not isinstance(outcome, Unanswered):
-            self._call.policy.cooldown.answered(self._world.key_name, wire.model or "")
+            health.answered(wire.model, sent=began)
             yield from self._deliver(wire, outcome)
             return None
         cost = history.failed(wire, outcome)
         if gate is not None:
             yield from _consult(gate.leave(cost, None, wire.model))
-        self._cool(wire.model, outcome.verdict)
+        health.failed(wire.model, outcome.verdict)
         return outcome.verdict
 
     def _after(self, model: str | None, wire: Wire, verdict: Verdict) -> Ask | GiveUp:
@@ -179,29 +187,11 @@ class _Run:
     def _asks_usage(self, model: str | None) -> bool:
         return not self._call.wants_usage and model not in self._world.without_usage
 
-    def _cool(self, model: str | None, verdict: Verdict) -> None:
-        """Let the cooldown know of failures that pass; one to connect says nothing of the model."""
-        if not verdict.rule.passes or verdict.cause is Cause.CONNECT or not self._call.place.surface.full_policy:
-            return
-        key_wide = verdict.cause is Cause.KEY_RATE_LIMIT
-        self._call.policy.cooldown.failed(
-            self._world.key_name,
-            "*" if key_wide else model or "",
-            self._world.monotonic(),
-            cause=verdict.cause.value,
-            at_once=verdict.status == 429,
-            wait=verdict.retry_after,
-        )
-
-    def _still_cooling(self) -> Verdict:
-        wait = self._plan.soonest - self._world.monotonic()
-        words = f"the gateway named a time to wait, {wait:.3g} s from now, which is past the deadline"
-        return Verdict(Cause.RATE_LIMIT, 429, words, "cooling_down", retry_after=wait)
-
     def abandon(self) -> None:
         """Settle a call that its caller left before a reply."""
         if self._gate is not None:
-            self._gate.leave_at_once(None if self._history.under_way is not None else Decimal(0))
+            self._gate.leave_at_once(None if self._history.may_be_billed else Decimal(0))
+        self._health.leave()
         self._history.abandon()
 
     def _deliver(self, wire: Wire, outcome: Whole | Streaming | Passing) -> Steps:
@@ -232,7 +222,7 @@ class _Run:
         ttft = history.seconds
         end = yield HandOver(head, self._headers(wire.model), reader, streaming.events)
         last = reader.flush() if end is not CLOSED else []
-        verdict = self._judge_end(head, reader, end)
+        verdict = judge_end(head, reader, end, unix_now=self._world.now())
         usage = read_usage(reader.usage, head.headers, wire.model)
         cause = verdict.cause.value if verdict is not None else None
         history.ended(wire, head.status, cause, usage.cost)
@@ -247,18 +237,6 @@ class _Run:
         if self._memory is not None and good and reader.ended and reader.kept is not None:
             chores.append(self._memory.keep_events(reader.kept, wire.model, usage.cost, self._world.now()))
         return tuple(chore for chore in chores if chore is not None)
-
-    def _judge_end(self, head: Head, reader: StreamReader, end: Happening) -> Verdict | None:
-        """Judge the end of a stream that was handed over: None where it is an end, or the caller's own doing."""
-        if reader.error is not None:
-            told = judge_error(head, reader.error, now=self._world.now())
-            return replace(told, cause=Cause.INTERRUPTED, status=told.status if told.status >= 500 else 502)
-        if end is CLOSED or reader.ended:
-            return None
-        if isinstance(end, Failed):
-            broken = judge_failure(end, head.status)
-            return replace(broken, cause=Cause.INTERRUPTED, message=f"the stream broke off: {broken.message}")
-        return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
 
     def _answer_from(self, entry: Any, memory: Memory) -> Answer:
         """Answer from the cache, at no cost."""

@@ -64,6 +64,12 @@ class History:
         """Return the seconds since the call began."""
         return self._clock() - self._began
 
+    @property
+    def may_be_billed(self) -> bool:
+        """Say whether a request is under way, or was answered and its end is not known."""
+        answered = bool(self.attempts) and self.attempts[-1].cause is None
+        return self.under_way is not None or (answered and not self.recorded)
+
     def begin(self, wire: Wire) -> float:
         """Note that a request is about to be sent; return the monotonic second."""
         self._attempt_began = self._clock()
