@@ -34,13 +34,15 @@ class ShardedTransport(httpx2.AsyncBaseTransport):
         self._shards: list[_Shard] = []
         # Indexes of the shards that have room, smallest first.
         self._with_room: list[int] = []
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[_Shard | None]] = deque()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request, and count it to its pool until its body is closed."""
-        while not self._with_room and self._room_for_another() <= 0:
-            await self._wait_for_room(request.extensions.get("timeout", {}).get("pool"))
         shard = self._take()
+        while shard is None:
+            shard = await self._wait_for_room(request.extensions.get("timeout", {}).get("pool"))
+            if shard is None or not self._is_open(shard):
+                shard = self._take()  # the pools were closed meanwhile
         try:
             response = await shard.transport.handle_async_request(request)
         except BaseException:
@@ -49,36 +51,39 @@ class ShardedTransport(httpx2.AsyncBaseTransport):
         response.stream = _CountedStream(response.stream, self, shard)
         return response
 
-    def _take(self) -> _Shard:
-        shard = self._shards[self._with_room[0]] if self._with_room else self._add(self._room_for_another())
+    def _take(self) -> _Shard | None:
+        """Take a place in the first pool that has room; None where there is none."""
+        if not self._with_room:
+            size = self._room_for_another()
+            if size <= 0:
+                return None
+            self._add(size)
+        shard = self._shards[self._with_room[0]]
         shard.under_way += 1
         if shard.under_way == shard.size:
             heapq.heappop(self._with_room)
         return shard
 
-    async def _wait_for_room(self, patience: float | None) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _wait_for_room(self, patience: float | None) -> _Shard | None:
+        """Wait for the place of a request that ends; None where the pools were closed meanwhile."""
+        waiter: asyncio.Future[_Shard | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
             async with asyncio.timeout(patience):
-                await waiter
-        except TimeoutError:
-            raise httpx2.PoolTimeout("every connection of the pool is in use") from None
-        finally:
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
-            elif waiter.cancelled():
-                self._wake_one()
-
-    def _wake_one(self) -> None:
-        if self._waiting:
-            self._waiting.popleft().set_result(None)
+                return await waiter
+        except BaseException as error:
+            # A place may have been handed over in the very moment in which its waiter gave up.
+            if not waiter.cancel() and not waiter.cancelled() and (shard := waiter.result()) is not None:
+                self._give_back(shard)
+            if isinstance(error, TimeoutError):
+                raise httpx2.PoolTimeout("every connection of the pool is in use") from None
+            raise
 
     def _room_for_another(self) -> int:
         most = self._limits.max_connections
         return SHARD_SIZE if most is None else min(SHARD_SIZE, most - SHARD_SIZE * len(self._shards))
 
-    def _add(self, size: int) -> _Shard:
+    def _add(self, size: int) -> None:
         place = len(self._shards)
         kept = self._limits.max_keepalive_connections
         limits = httpx2.Limits(
@@ -87,22 +92,32 @@ class ShardedTransport(httpx2.AsyncBaseTransport):
             keepalive_expiry=self._limits.keepalive_expiry,
         )
         transport = httpx2.AsyncHTTPTransport(verify=self._verify, proxy=self._proxy, limits=limits)
-        shard = _Shard(place, size, transport)
-        self._shards.append(shard)
+        self._shards.append(_Shard(place, size, transport))
         heapq.heappush(self._with_room, place)
-        return shard
+
+    def _is_open(self, shard: _Shard) -> bool:
+        return shard.place < len(self._shards) and self._shards[shard.place] is shard
 
     def _give_back(self, shard: _Shard) -> None:
-        if shard.place >= len(self._shards) or self._shards[shard.place] is not shard:
-            return  # closed meanwhile
+        """Hand a place on to whoever has waited longest, else note that there is room."""
+        if not self._is_open(shard):
+            return
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            # One that was cancelled in this turn of the loop has not run yet, and still stands in the line.
+            if not waiter.done():
+                waiter.set_result(shard)
+                return
         if shard.under_way == shard.size:
             heapq.heappush(self._with_room, shard.place)
         shard.under_way -= 1
-        self._wake_one()
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection; who waits for one begins anew."""
         shards, self._shards, self._with_room = self._shards, [], []
+        while self._waiting:
+            if not (waiter := self._waiting.popleft()).done():
+                waiter.set_result(None)
         for shard in shards:
             await shard.transport.aclose()
 
