@@ -272,7 +272,8 @@ class _Run:
         if verdict.request_id is not None and verdict.request_id.isascii() and verdict.request_id.isprintable():
             # Where the SDKs look for it. It may come out of a body, which can hold what no header can.
             headers.append(("x-request-id", verdict.request_id))
-        body = error_body(place.surface, speaks_gemini(place.path), verdict, model, history.attempts)
+        gemini_shape = speaks_gemini(place.path, self._call.headers)
+        body = error_body(place.surface, gemini_shape, verdict, model, history.attempts)
         close = suggestions(verdict, model) if close is None else close
         return Answer(verdict.status, tuple(headers), body, verdict=verdict, exchange=record, suggestions=close)
 

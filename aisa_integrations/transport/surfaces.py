@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import quote, unquote
@@ -75,6 +76,7 @@ def locate(method: str, path: str) -> Place:
     return Place(Surface.OTHER, path, metered=False)
 
 
-def speaks_gemini(path: str) -> bool:
-    """Say whether an error on this path must have Gemini's shape to be understood."""
-    return path.startswith("/v1beta/") or _GEMINI.match(path) is not None
+def speaks_gemini(path: str, headers: Container[str]) -> bool:
+    """Say whether an error must have Gemini's shape to be understood: by the path, or where both ask, by who asks."""
+    # google-genai names itself on every request; `GET /v1/models` is asked by openai too.
+    return path.startswith("/v1beta/") or _GEMINI.match(path) is not None or "x-goog-api-client" in headers

@@ -105,6 +105,17 @@ def test_a_refusal_raises_the_class_that_stock_raises(geminis: Pair, fault: str,
     assert ours.value.details["error"]["code"] == stock.value.details["error"]["code"]
 
 
+def test_a_refusal_on_a_route_of_both_sdks_has_gemini_s_shape(geminis: Pair) -> None:
+    for client in (geminis.ours, geminis.stock):
+        with pytest.raises(errors.ClientError) as caught:
+            client.models.get(model="no-such-model")
+        assert caught.value.code == 404
+    with pytest.raises(errors.ClientError) as ours:
+        geminis.ours.models.get(model="no-such-model")
+    assert (ours.value.status, ours.value.details["error"]["code"]) == ("NOT_FOUND", 404)
+    assert "no-such-model" in (ours.value.message or "")
+
+
 def test_a_wrong_argument_is_the_sdk_s_own_error(geminis: Pair) -> None:
     def case(client: Any) -> Any:
         with pytest.raises(ValueError) as caught:
