@@ -181,7 +181,7 @@ class _Run:
     def _after(self, model: str | None, wire: Wire, verdict: Verdict) -> Ask | GiveUp:
         if self._asks_usage(model) and _refuses_usage(verdict):
             self._world.without_usage.add(model)
-            return self._plan.repeat(model)
+            return self._plan.repeat(model, self._world.monotonic())
         return self._plan.after(model, verdict, self._world.monotonic())
 
     def _asks_usage(self, model: str | None) -> bool:

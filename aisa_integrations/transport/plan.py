@@ -93,7 +93,7 @@ class Plan:
         """Return the id of the chain that `model` is, or is another spelling of."""
         return self._asked_as.get(model, model)
 
-    def repeat(self, model: str | None) -> Ask:
+    def repeat(self, model: str | None, now: float) -> Ask | GiveUp:
         """Return the same model at once, for a thing of ours that was refused: the caller's request was not yet made.
 
         Where none is left for it, it is the one request beyond the policy's number: the call would otherwise fail for
@@ -101,7 +101,7 @@ class Plan:
         """
         if self._requests_left > len(self._queue):
             self._requests_left -= 1
-        return Ask(model)
+        return Ask(model) if now < self._deadline else GIVE_UP
 
     def after(self, model: str | None, verdict: Verdict, now: float) -> Ask | GiveUp:
         """Return what follows the failure of `model`."""
