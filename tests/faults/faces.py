@@ -5,7 +5,7 @@ import inspect
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import openai
 from google.genai import errors as genai_errors
@@ -18,8 +18,18 @@ from aisa_integrations import (
     genai_client,
     openai_client,
 )
-from aisa_integrations.local import LocalGateway
 from aisa_integrations.transport.network import NetworkOptions
+
+
+class Server(Protocol):
+    """What can be asked: the local gateway, or a server of raw bytes."""
+
+    api_key: str
+
+    @property
+    def url(self) -> str:
+        """The origin."""
+
 
 MESSAGES = [{"role": "user", "content": "Say hello to Zoë"}]
 Attempts = list[tuple[str, int | None, str | None]]
@@ -59,7 +69,7 @@ class Face:
 
     def ask(
         self,
-        gateway: LocalGateway,
+        gateway: Server,
         tls: ssl.SSLContext,
         *,
         stream: bool,

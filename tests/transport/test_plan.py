@@ -70,7 +70,7 @@ def run(plan: Plan, mishaps: list[Mishap], *, limit: int = 1000) -> Told:
         if mishap.usage_refused and ask.model not in refused:
             refused.add(ask.model)
             told.repeats += 1
-            ask = plan.repeat(ask.model)
+            ask = plan.repeat(ask.model, now)
             continue
         if mishap.retry_after is not None:
             named[ask.model] = now + mishap.retry_after
