@@ -15,6 +15,7 @@ from ..forks import generation, keep_inherited
 from ..locks import when_calm
 from ..policy import Policy
 from ..settings import Settings
+from .asyncgens import first_of
 from .core import Core, raised, shaped, strip_frames
 from .effects import (
     ENDED,
@@ -37,12 +38,11 @@ from .effects import (
     framed,
 )
 from .flow import Flow
+from .loops import closing
 from .network import Async, AsyncPool, NetworkOptions
 from .outgoing import failure_of, let_flow, too_late
 from .request import Call, CallOptions
 from .sync import DRAIN_SECONDS
-
-_closing: set[asyncio.Task[None]] = set()
 
 
 class AsyncReply:
@@ -53,7 +53,7 @@ class AsyncReply:
         self.read_timeout = read_timeout
         self._loop = asyncio.get_running_loop()
         self._generation = generation()
-        self._ended = False
+        self._begun = self._ended = False
         # Kept beside the response: its own stream is about to be replaced by the body that reads from here.
         self._stream: Any = response.stream
         encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
@@ -98,7 +98,11 @@ class AsyncReply:
     async def next(self) -> bytes | Failed | Signal:
         """Return the next piece, however long it takes."""
         try:
-            piece = await anext(self._pieces, ENDED)
+            if self._begun:
+                piece = await anext(self._pieces, ENDED)
+            else:
+                self._begun = True
+                piece = await first_of(self._pieces, ENDED)
             self._ended = piece is ENDED
             return piece
         except httpx2.RequestError as error:
@@ -110,7 +114,11 @@ class AsyncReply:
             await self._close()
         else:
             # Closing a connection waits, and a caller that is cancelled there would leave its slot taken for ever.
-            await asyncio.shield(self._close_soon())
+            task = closing(self._loop, self._close())
+            if not isinstance(sys.exception(), GeneratorExit):
+                await asyncio.shield(task)
+            # Else a generator of an SDK is being closed, by a loop that ends and closes those within it as well: to
+            # wait here would let them meet each other closing.
 
     async def _close(self) -> None:
         # Let go of both: they lead to the request as it was sent, and errors and replies lead here.
@@ -125,13 +133,7 @@ class AsyncReply:
     def abort(self) -> None:
         """Have the connection closed by its loop, from any thread; nothing is left to do where that loop is gone."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._close_soon)
-
-    def _close_soon(self) -> asyncio.Task[None]:
-        task = self._loop.create_task(self._close())
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
-        return task
+            self._loop.call_soon_threadsafe(lambda: closing(self._loop, self._close()))
 
 
 class _NoPieces(AsyncIterator[bytes]):

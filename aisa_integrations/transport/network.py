@@ -20,7 +20,7 @@ import httpx2
 from ..errors import ConfigurationError
 from ..forks import keep_inherited, renew_after_fork
 from ..settings import Origin, is_loopback
-from .closed_loops import close_sockets
+from .loops import all_closed, close_sockets
 from .shards import ShardedTransport
 
 # The pool limits that the stock openai client has (1,000 connections, 100 kept alive).
@@ -191,6 +191,7 @@ async def _keep(by_loop: dict[int, _LoopPool], key: int, transport: ShardedTrans
         yield
     finally:
         by_loop.pop(key, None)
+        await all_closed()
         await transport.aclose()
 
 
