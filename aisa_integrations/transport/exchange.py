@@ -98,7 +98,7 @@ class _Run:
         deadline = began + policy.deadline
         self._gate: Gate | None = None
         if is_gated(call):
-            self._gate = Gate(call, deadline=deadline, monotonic=world.monotonic, now=world.now)
+            self._gate = Gate(call, world.key_name, deadline=deadline, monotonic=world.monotonic, now=world.now)
         self._memory: Memory | None = None
         cooldown = policy.cooldown if call.place.surface.full_policy else None
         self._health = Health(cooldown, world.key_name, world.monotonic)
@@ -151,7 +151,7 @@ class _Run:
     def _ask(self, wire: Wire) -> Generator[Effect, Happening, Verdict | None]:
         """Ask one model: return why it did not answer, or None once its reply has been handed over and has ended."""
         history, gate, health = self._history, self._gate, self._health
-        refusal = None if gate is None else (yield from gate.enter(wire.model))
+        refusal = None if gate is None else (yield from gate.enter(wire.model, self._plan.asked_as(wire.model)))
         if refusal is not None:
             history.begin(wire)
             history.kept_back(wire, refusal)

@@ -32,17 +32,31 @@ class Gate:
 
     Args:
         call: the logical call.
+        key: the random name of the key, never the key.
         deadline: monotonic second after which nothing is waited for.
         monotonic: the clock of waits.
         now: UNIX seconds.
     """
 
-    __slots__ = ("_budget", "_call", "_call_id", "_deadline", "_limits", "_monotonic", "_now", "_paced", "_reservation")
+    __slots__ = (
+        "_budget",
+        "_call",
+        "_call_id",
+        "_deadline",
+        "_key",
+        "_limits",
+        "_monotonic",
+        "_now",
+        "_reservation",
+        "_started",
+        "_ticket",
+    )
 
     def __init__(
-        self, call: Call, *, deadline: float, monotonic: Callable[[], float], now: Callable[[], float]
+        self, call: Call, key: str, *, deadline: float, monotonic: Callable[[], float], now: Callable[[], float]
     ) -> None:
         self._call = call
+        self._key = key
         self._deadline = deadline
         self._monotonic = monotonic
         self._now = now
@@ -50,32 +64,40 @@ class Gate:
         self._limits = call.policy.limits if call.place.metered else None
         self._call_id = ""
         self._reservation: Reservation | None = None
-        self._paced = False
+        # The place in the line of the key, and the monotonic second at which a request was let through.
+        self._ticket: int | None = None
+        self._started: float | None = None
 
-    def enter(self, model: str | None) -> Generator[Effect, Happening, Verdict | None]:
-        """Let a request to `model` through, waiting where that helps; return why not, or None."""
-        cap = self._call.caps.get(model or "")
+    def enter(self, model: str | None, named: str | None) -> Generator[Effect, Happening, Verdict | None]:
+        """Let a request through, waiting where that helps; return why not, or None.
+
+        Args:
+            model: the id that is sent.
+            named: the id of the chain that it is, or is another spelling of.
+        """
+        cap = self._call.caps.get(named or "")
         if cap is None and self._budget is None and self._limits is None:
             return None
         refusal = self._check_cap(model, cap)
         if refusal is None and self._budget is not None:
             refusal = yield from self._reserve(model or "")
-        if refusal is None and self._limits is not None:
-            refusal = yield from self._keep_pace()
-            if refusal is not None:
-                self.leave_at_once(_NOTHING)
+        if refusal is None and self._limits is not None and self._try_start() > 0:
+            refusal = yield from self._stand_in_line(model or "")
+        if refusal is not None:
+            self._leave_limits(sent=False)
         return refusal
 
     def learn(self, headers: Any) -> None:
         """Take in what a reply says of the key's limits."""
         if self._limits is not None:
-            self._limits.learn(headers, now=self._monotonic(), unix_now=self._now())
+            self._limits.learn(self._key, headers, now=self._monotonic(), unix_now=self._now())
 
     def leave(self, cost: Decimal | None, usage: Usage | None, model: str | None) -> Consult | None:
         """Say that a request has ended; return what settles its reservation, or None where there is none."""
-        if self._paced and self._limits is not None:
-            self._paced = False
-            self._limits.ended()
+        self._leave_limits(sent=True)
+        return self._settled(cost, usage, model)
+
+    def _settled(self, cost: Decimal | None, usage: Usage | None, model: str | None) -> Consult | None:
         reservation, self._reservation = self._reservation, None
         if reservation is None or self._budget is None:
             return None
@@ -88,8 +110,9 @@ class Gate:
         )
 
     def leave_at_once(self, cost: Decimal | None) -> None:
-        """Say that a request has ended, where nothing may wait: while the caller is being cancelled."""
-        settle = self.leave(cost, None, None)
+        """Say that a request has ended or was never sent, where nothing may wait: while the caller is cancelled."""
+        self._leave_limits(sent=cost is None)
+        settle = self._settled(cost, None, None)
         if settle is not None and settle.later is not None:
             settle.later()
 
@@ -127,15 +150,43 @@ class Gate:
                 return _refused(Cause.BUDGET, words, "budget_exceeded")
             yield Wait(answer.wait)
 
-    def _keep_pace(self) -> Generator[Effect, Happening, Verdict | None]:
-        assert self._limits is not None
-        while (wait := self._limits.try_start(self._monotonic())) > 0:
+    def _stand_in_line(self, model: str) -> Generator[Effect, Happening, Verdict | None]:
+        """Wait for a turn. Meanwhile the money is free for others; it is reserved anew before the request is sent."""
+        settle = self._settled(_NOTHING, None, None)
+        if settle is not None:
+            yield settle
+        while (wait := self._try_start()) > 0:
             if self._monotonic() + wait >= self._deadline:
                 words = "the limit on requests leaves no time for this one within the deadline"
                 return Verdict(Cause.KEY_RATE_LIMIT, 429, words, "client_rate_limit", retry_after=wait)
             yield Wait(wait)
-        self._paced = True
-        return None
+        if self._budget is None or self._limits is None or self._started is None:
+            return None
+        refusal = yield from self._reserve(model)
+        if refusal is None:
+            # It may have waited for another call's bill: the gateway counts from when it is sent.
+            self._started = self._limits.restarted(self._key, self._started, self._monotonic())
+        return refusal
+
+    def _try_start(self) -> float:
+        """Start a request at the pace of the key, and return 0; else the seconds after which to try again."""
+        assert self._limits is not None
+        now = self._monotonic()
+        turn = self._limits.try_start(self._key, now, self._ticket)
+        self._ticket = turn.ticket
+        if not turn.wait:
+            self._started = now
+        return turn.wait
+
+    def _leave_limits(self, *, sent: bool) -> None:
+        if self._limits is None:
+            return
+        if self._ticket is not None:
+            self._limits.leave_line(self._key, self._ticket)
+            self._ticket = None
+        if self._started is not None:
+            self._limits.ended(self._key, unsent=None if sent else self._started)
+            self._started = None
 
     def _worst_cost(self, model: str) -> Decimal | None:
         """Return the most that the call could cost with a model at the catalogue's price, or None where unknown."""
