@@ -185,7 +185,10 @@ class SqliteFile:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         layout = self._layout
+        # Looked at before it is changed in any way, and in one piece: another process may be making it this moment.
+        connection.execute("BEGIN")
         self._check(connection)
+        connection.execute("COMMIT")
         # A commit is safe from a crash of any process at once, and from one of the machine after the next checkpoint.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

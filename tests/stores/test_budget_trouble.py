@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aisa_integrations.budget import Budget, Settled, Unavailable, sqlite
+from aisa_integrations.budget import Budget, Settled, Unavailable
+from aisa_integrations.budget import sqlite as sqlite_book
 from aisa_integrations.cache import Cache, Entry
 from aisa_integrations.errors import ConfigurationError
 from tests.stores.ledgers import NOW, MakeBudget, ask, bill, granted, settle, standing, usd
@@ -37,7 +38,7 @@ def unavailable(budget: Budget) -> str:
 
 
 def test_a_locked_file_refuses_and_recovers(path, monkeypatch):
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.01)
+    monkeypatch.setattr(sqlite_book, "PATIENCE", 0.01)
     budget = Budget(1, path=path)
     reservation = granted(budget, "0.5")
     with locked(path):
@@ -112,6 +113,17 @@ def test_a_bill_noted_for_later_counts_at_the_next_use(make_budget: MakeBudget):
     budget = make_budget(1)
     reservation = granted(budget, "0.5")
     budget.ledger.settle_later(reservation, usd("0.2"), NOW, kind="billed")
+    assert standing(budget) == (usd("0.2"), 0)
+
+
+def test_a_bill_noted_for_later_outlives_a_failure(path):
+    budget = Budget(1, path=path)
+    reservation = granted(budget, "0.5")
+    budget.ledger.settle_later(reservation, usd("0.2"), NOW, kind="billed")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("UPDATE totals SET spent = 'a lot'")
+        unavailable(budget)
+        other.execute("UPDATE totals SET spent = '0'")
     assert standing(budget) == (usd("0.2"), 0)
 
 
