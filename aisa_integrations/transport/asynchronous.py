@@ -16,6 +16,7 @@ from ..locks import when_calm
 from ..policy import Policy
 from ..settings import Settings
 from .asyncgens import first_of
+from .beside import consulted
 from .core import Core, raised, shaped, strip_frames
 from .effects import (
     ENDED,
@@ -193,6 +194,8 @@ class AsyncFlow:
             return
         when_calm(self.flow.drop)
         try:
+            if isinstance(sys.exception(), (GeneratorExit, asyncio.CancelledError)):
+                self.flow.hurry_chores()
             for chore in self.flow.take_chores():
                 await consulted(chore)
             if self.flow.reader.done:
@@ -207,11 +210,6 @@ def _abandon(flow: Flow, reply: AsyncReply) -> None:
         return
     when_calm(flow.abandon)
     reply.abort()
-
-
-async def consulted(consult: Consult) -> Any:
-    """Do what a store is asked for, beside the loop where it may wait for a file."""
-    return await asyncio.to_thread(consult.action) if consult.blocks else consult.action()
 
 
 class _AsyncBody(httpx2.AsyncByteStream):

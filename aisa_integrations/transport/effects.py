@@ -59,11 +59,13 @@ class Consult:
         action: what to do; it never raises.
         blocks: whether it may wait for a file, so that an event loop must not run it itself.
         later: the same without waiting, for a finalizer; None leaves it undone there.
+        undo: takes an answer back that came after its call had been cancelled; None where that makes no difference.
     """
 
     action: Callable[[], Any]
     blocks: bool
     later: Callable[[], object] | None = None
+    undo: Callable[[Any], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,10 @@ class Flow:
     def abandon(self) -> None:
         """Settle the exchange where nothing may wait: in a finalizer."""
         self.drop()
+        self.hurry_chores()
+
+    def hurry_chores(self) -> None:
+        """Tell the stores what they are to be told, as far as that waits for nothing."""
         for chore in self.take_chores():
             if not chore.blocks:
                 chore.action()

@@ -137,7 +137,7 @@ class Gate:
         self._call_id = self._call_id or secrets.token_hex(8)
         while True:
             ask = functools.partial(ledger.reserve, self._call_id, model, amount, self._now())
-            answer: Any = yield Consult(ask, self._blocks)
+            answer: Any = yield Consult(ask, self._blocks, undo=self._give_back)
             if isinstance(answer, Granted):
                 self._reservation = answer.reservation
                 return None
@@ -149,6 +149,12 @@ class Gate:
                 words = f"the first call to {model}, whose bill tells its real price, has not ended in time"
                 return _refused(Cause.BUDGET, words, "budget_exceeded")
             yield Wait(answer.wait)
+
+    def _give_back(self, answer: Any) -> None:
+        """Release what was granted to a call that had been cancelled by then."""
+        reservation = getattr(answer, "reservation", None)
+        if reservation is not None and self._budget is not None:
+            self._budget.ledger.settle_later(reservation, _NOTHING, self._now())
 
     def _stand_in_line(self, model: str) -> Generator[Effect, Happening, Verdict | None]:
         """Wait for a turn. Meanwhile the money is free for others; it is reserved anew before the request is sent."""

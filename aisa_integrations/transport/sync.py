@@ -179,9 +179,9 @@ class SyncFlow:
             keep_inherited(self.flow, self._reply)
             return
         when_calm(self.flow.drop)
-        for chore in self.flow.take_chores():
-            chore.action()
         try:
+            for chore in self.flow.take_chores():
+                chore.action()
             if self.flow.reader.done:
                 self._reply.drain()
         finally:
