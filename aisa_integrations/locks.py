@@ -32,13 +32,21 @@ class SafeLock:
 
     def __enter__(self) -> None:
         _inside.depth += 1
-        self._lock.acquire()
+        try:
+            self._lock.acquire()
+        except BaseException:
+            _inside.depth -= 1  # Ctrl-C while waiting for it
+            raise
 
     def __exit__(self, *exc: object) -> None:
         self._lock.release()
         _inside.depth -= 1
         while _postponed and not _inside.depth:
-            _postponed.popleft()()
+            try:
+                action = _postponed.popleft()
+            except IndexError:
+                break  # another thread took the last one
+            action()
 
     def _renew_after_fork(self) -> None:
         # Another thread of the parent may have held it; that thread does not exist here.
