@@ -155,6 +155,17 @@ class ChatReader(StreamReader):
             self.calls_tools = self.calls_tools or bool(delta.get("tool_calls") or delta.get("function_call"))
 
 
+# google-genai 3.0 cuts lines wherever `str.splitlines` does, and so in the middle of a text that holds one of these.
+_LINE_ENDS: Final = ((b"\xc2\x85", rb"\u0085"), (b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"))
+
+
+def _on_one_line(data: bytes) -> bytes:
+    if not data.isascii():
+        for raw, escaped in _LINE_ENDS:
+            data = data.replace(raw, escaped)
+    return data
+
+
 class GeminiReader(StreamReader):
     """Read the events of `streamGenerateContent`."""
 
@@ -168,6 +179,9 @@ class GeminiReader(StreamReader):
     def ended(self) -> bool:
         """Say whether a finish reason, or a blocked prompt, has come."""
         return self._finished
+
+    def _accept_all(self, raw_events: list[tuple[bytes, bytes | None]]) -> list[Event]:
+        return super()._accept_all([(_on_one_line(data), name) for data, name in raw_events])
 
     def _read(self, event: dict[str, Any]) -> bool:
         if event.get("error"):

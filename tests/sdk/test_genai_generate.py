@@ -128,6 +128,13 @@ def test_streams_that_stock_cannot_read_are_re_framed(geminis: Pair, style: dict
     assert "".join(chunk.text or "" for chunk in chunks).endswith("you said hi")
 
 
+def test_a_text_with_line_ends_of_unicode_s_own_is_whole(geminis: Pair) -> None:
+    text = "one\u2028two\u2029three\u0085four\nfive\u00a0\u00e9"
+    geminis.our_gateway.script.reply(MODEL, text)
+    chunks = list(geminis.ours.models.generate_content_stream(model=MODEL, contents="hi"))
+    assert "".join(chunk.text or "" for chunk in chunks) == text
+
+
 def test_a_chat_keeps_its_history(geminis: Pair) -> None:
     def case(client: Any) -> Any:
         chat = client.chats.create(model=MODEL, config={"system_instruction": "Be brief."})
