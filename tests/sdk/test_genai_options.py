@@ -69,13 +69,9 @@ def test_the_headers_on_the_wire_differ_only_where_the_design_says(geminis: Pair
 @pytest.mark.parametrize("ask_once", [ask, ask_streaming])
 def test_a_timeout_of_one_request_is_in_milliseconds(geminis: Pair, ask_once: Any) -> None:
     geminis.prepare(lambda gateway: gateway.script.fail(MODEL, "hang"))
-
-    def case(client: Any) -> Any:
-        with pytest.raises(httpx2.TimeoutException) as caught:
+    for client in (geminis.stock, geminis.ours):
+        with pytest.raises(httpx2.TimeoutException):
             ask_once(client, http_options=types.HttpOptions(timeout=50))
-        return type(caught.value)
-
-    geminis.same(case)
 
 
 def test_the_raw_response_is_there(geminis: Pair) -> None:

@@ -62,7 +62,9 @@ def test_a_copy_with_max_retries_makes_exactly_so_many_more_requests(chats: Pair
 PATIENCE: dict[str, Any] = {
     "of the request": lambda client, **settings: ask(client, timeout=0.05, **settings),
     "of a copy": lambda client, **settings: ask(client.with_options(timeout=0.05), **settings),
-    "of a copy, by step": lambda client, **settings: ask(client.copy(timeout=httpx2.Timeout(0.05)), **settings),
+    "of a copy, by step": lambda client, **settings: ask(
+        client.copy(timeout=httpx2.Timeout(0.05, connect=5)), **settings
+    ),
 }
 
 
@@ -76,7 +78,8 @@ def test_a_timeout_is_the_sdk_s_own_error(chats: Pair, timeout: str, stream: boo
             PATIENCE[timeout](client, stream=stream)
         return caught.value.message, caught.value.request.url.path
 
-    chats.same(case)
+    # Not `same`: on a busy machine the time may be over before the request is on its way, and then nobody has seen it.
+    assert case(chats.ours) == case(chats.stock)
 
 
 # ---- raw and streamed responses -------------------------------------------------------------------------------------
