@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
+from ..catalogue import catalogue
 from ..transport.readers import StreamReader
 from ..transport.request import Call, read_chat
 from ..usage import Exchange
@@ -30,6 +32,11 @@ class Story:
         self.text = ""
         self._seam: dict[str, Any] | None = None
 
+    def goes_on_with(self, model: str | None) -> None:
+        """Note who really goes on: the next model of the chain, or one after it."""
+        if self._seam is not None:
+            self._seam["to"] = model
+
     def marked(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return an event, with the seam on the first one after a break: `{"aisa_seam": {"from", "to", "after"}}`."""
         if self._seam is None:
@@ -42,21 +49,32 @@ class Story:
 
         Only text is gone on from: half a tool call can't be, nor can one of several choices.
         """
-        body, chain = self.call.body, self.call.chain
-        served = exchange.served_by
-        later = chain[chain.index(served) + 1 :] if served in chain else ()
+        before, body, served = self.call, self.call.body, exchange.served_by
+        later = _after(served, before.chain)
         text = self.text + reader.partial
-        if self.call.policy.on_break != "continue" or body is None or not later or not reader.partial:
+        if before.policy.on_break != "continue" or body is None or not later or not reader.partial:
             return None
         if reader.calls_tools or body.get("n") not in (None, 1):
             return None
         messages = [*_without_seam(body.get("messages") or [], self.text), *_seam_messages(text)]
-        models = [model for model in later if model is not None]
-        asked = {**body, "model": models[0], "models": models, "messages": messages}
-        self._seam = {"from": served, "to": models[0], "after": len(text)}
+        asked = {**body, "model": later[0], "messages": messages}
+        going_on = read_chat(asked, headers=before.headers, timeouts=before.timeouts, policy=before.policy)
+        self._seam = {"from": served, "to": later[0], "after": len(text)}
         self.text = text
-        self.call = read_chat(asked, headers=self.call.headers, timeouts=self.call.timeouts, policy=self.call.policy)
+        # The rest of the chain as it was settled at first, with the caps on it.
+        self.call = replace(going_on, chain=later, caps=before.caps, routed=before.routed)
         return self.call
+
+
+def _after(served: str | None, chain: tuple[str | None, ...]) -> tuple[str | None, ...]:
+    """Return who comes after the model that served, which may have answered to another spelling of its id."""
+    if served is None:
+        return ()
+    for names in ((served,), catalogue().spellings(served)):
+        for place, model in enumerate(chain):
+            if model in names:
+                return chain[place + 1 :]
+    return ()
 
 
 def _seam_messages(text: str) -> list[dict[str, str]]:

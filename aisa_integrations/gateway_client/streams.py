@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from ..errors import AisaError
+from ..policy import FailoverEvent
+from ..tracking import Spend, listeners
 from ..transport.asynchronous import AsyncAisaTransport, AsyncFlow
-from ..transport.effects import Answer, Event, Fail, HandOver, PassOn
+from ..transport.core import Core
+from ..transport.effects import Answer, Event, Fail, HandOver, PassOn, Steps
 from ..transport.flow import Flow
 from ..transport.request import Call, CallOptions
 from ..transport.sync import AisaTransport, SyncFlow
+from ..transport.verdict import Verdict
 from ..usage import Exchange
 from .continuation import Story
 from .failures import error_for, error_of
@@ -21,11 +27,19 @@ class _Stream:
     """What both streams share: events one by one, the records of their calls, and what a break leads to."""
 
     _flow: SyncFlow | AsyncFlow | None = None
+    _broken: Verdict | None = None
 
     def __init__(self, call: Call) -> None:
         self._story = Story(call)
         self._waiting: list[Event] = []
         self._exchanges: list[Exchange] = []
+        self._asked = call.model
+        # Who listens is settled when the stream is asked for, and holds for the calls that go on from a break.
+        self._audience: tuple[Spend, ...] | None = None
+
+    def _begin(self, core: Core, call: Call) -> Steps:
+        self._audience = listeners() if self._audience is None else self._audience
+        return core.begin(call, _OPTIONS, self._audience)
 
     @property
     def exchange(self) -> Exchange | None:
@@ -60,7 +74,27 @@ class _Stream:
         if answer.exchange is not None:
             self._exchanges.append(answer.exchange)
 
-    def _after(self, flow: Flow) -> Call | None:
+    def _source(self, effect: Answer | HandOver | PassOn | Fail, call: Call) -> Answer | HandOver:
+        """Return what events come from.
+
+        Raises:
+            AisaError: nobody answered; where a break was to be gone on from, an `InterruptedStreamError` with what had
+                come before it.
+        """
+        if isinstance(effect, HandOver) or (isinstance(effect, Answer) and effect.events is not None):
+            self._story.goes_on_with(effect.served_by if isinstance(effect, HandOver) else _served_by(effect))
+            return effect
+        if isinstance(effect, (Answer, Fail)) and effect.exchange is not None:
+            self._exchanges.append(effect.exchange)
+        if self._broken is None:
+            raise error_of(effect, call)
+        raise self._interrupted(self._broken, self._story.text) from error_of(effect, call)
+
+    def _interrupted(self, verdict: Verdict, partial: str) -> AisaError:
+        attempts = tuple(attempt for exchange in self._exchanges for attempt in exchange.attempts)
+        return error_for(verdict, self._asked, replace(self._exchanges[-1], attempts=attempts), (), partial)
+
+    def _after(self, flow: Flow, core: Core) -> Call | None:
         """Return the call that goes on from a break, or None where there was none.
 
         Raises:
@@ -72,15 +106,17 @@ class _Stream:
         self._remember()
         following = self._story.after_break(flow.reader, flow.exchange)
         if following is None:
-            partial = self._story.text + flow.reader.partial
-            raise error_for(verdict, self._story.call.model, flow.exchange, (), partial)
+            raise self._interrupted(verdict, self._story.text + flow.reader.partial)
+        self._broken = verdict
+        event = FailoverEvent(
+            flow.exchange.served_by or "", following.chain[0] or "", verdict.cause.value, verdict.seen
+        )
+        core.notify(event, following.policy)
         return following
 
 
-def _source(effect: Answer | HandOver | PassOn | Fail, call: Call) -> Answer | HandOver:
-    if isinstance(effect, HandOver) or (isinstance(effect, Answer) and effect.events is not None):
-        return effect
-    raise error_of(effect, call)
+def _served_by(answer: Answer) -> str | None:
+    return answer.exchange.served_by if answer.exchange is not None else None
 
 
 class GatewayStream(_Stream):
@@ -94,9 +130,9 @@ class GatewayStream(_Stream):
         self._open(call)
 
     def _open(self, call: Call) -> None:
-        steps = self._transport.core.begin(call, _OPTIONS)
+        steps = self._begin(self._transport.core, call)
         effect, reply = self._transport.run(steps, call, self._request_for(), _OPTIONS)
-        source = _source(effect, call)
+        source = self._source(effect, call)
         if isinstance(source, HandOver) and reply is not None:
             self._flow = SyncFlow(source, reply, steps)
         elif isinstance(source, Answer):
@@ -113,7 +149,7 @@ class GatewayStream(_Stream):
                 return event
             if self._flow is None:
                 raise StopIteration
-            following = self._after(self._flow.flow)
+            following = self._after(self._flow.flow, self._transport.core)
             if following is not None:
                 self._open(following)
             else:
@@ -144,9 +180,9 @@ class AsyncGatewayStream(_Stream):
 
     async def _open(self, call: Call) -> None:
         self._begun = True
-        steps = self._transport.core.begin(call, _OPTIONS)
+        steps = self._begin(self._transport.core, call)
         effect, reply = await self._transport.run(steps, call, self._request_for(), _OPTIONS)
-        source = _source(effect, call)
+        source = self._source(effect, call)
         if isinstance(source, HandOver) and reply is not None:
             self._flow = AsyncFlow(source, reply, steps)
         elif isinstance(source, Answer):
@@ -165,7 +201,7 @@ class AsyncGatewayStream(_Stream):
                 return event
             if self._flow is None:
                 raise StopAsyncIteration
-            following = self._after(self._flow.flow)
+            following = self._after(self._flow.flow, self._transport.core)
             if following is not None:
                 await self._open(following)
             else:

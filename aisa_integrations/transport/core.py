@@ -6,13 +6,14 @@ import functools
 import logging
 import random
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import httpx2
 
 from ..policy import FailoverEvent, Policy
 from ..settings import ApiKey, Settings
-from ..tracking import listeners
+from ..tracking import Spend, listeners
 from .effects import Answer, Fail, HandOver, PassOn, Send, Steps
 from .exchange import Surroundings, exchange
 from .failures import line
@@ -56,8 +57,8 @@ class Core:
             policy=options.policy or self.policy,
         )
 
-    def begin(self, call: Call, options: CallOptions) -> Steps:
-        """Begin an exchange; who listens to it is settled here."""
+    def begin(self, call: Call, options: CallOptions, audience: Sequence[Spend] | None = None) -> Steps:
+        """Begin an exchange; who listens to it is settled here, but where an earlier call has settled it already."""
         key = self.key_for(options)
         world = self._worlds.get(key.token)
         if world is None:
@@ -70,7 +71,7 @@ class Core:
                 fingerprint=functools.partial(_fingerprint, key),
                 without_usage=self._without_usage,
             )
-        return exchange(call, world, listeners())
+        return exchange(call, world, listeners() if audience is None else audience)
 
     def build(self, effect: Send, request: httpx2.Request, options: CallOptions) -> httpx2.Request:
         """Return the HTTP request of one attempt."""

@@ -114,6 +114,7 @@ class HandOver:
     headers: tuple[tuple[str, str], ...]
     reader: StreamReader
     first: list[Event]
+    served_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ class _Run:
         history, head, reader = self._history, streaming.head, streaming.reader
         history.answered(wire, head.status, None)
         ttft = history.seconds
-        end = yield HandOver(head, self._headers(wire.model), reader, streaming.events)
+        end = yield HandOver(head, self._headers(wire.model), reader, streaming.events, wire.model)
         last = reader.flush() if end is not CLOSED else []
         verdict = judge_end(head, reader, end, unix_now=self._world.now())
         usage = read_usage(reader.usage, head.headers, wire.model)
