@@ -229,7 +229,9 @@ class _Run:
         record = history.close(wire.model, usage, ttft=ttft, error=cause)
         if verdict is not None:
             last.append(error_event(self._call.place.surface, verdict, wire.model, history.attempts, reader.partial))
-        yield Tail(last, verdict, record, self._chores(wire, reader, usage, good=verdict is None))
+        # One that its caller closed may have been about to say what it used.
+        good = verdict is None and (end is not CLOSED or reader.done)
+        yield Tail(last, verdict, record, self._chores(wire, reader, usage, good=good))
 
     def _chores(self, wire: Wire, reader: StreamReader, usage: Usage, *, good: bool) -> tuple[Consult, ...]:
         """Return what the stores are told once a stream has ended."""

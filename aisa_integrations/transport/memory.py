@@ -40,6 +40,9 @@ class Memory:
         self._call = call
         self._shelf = call.policy.cache.shelf
         body = {**call.body, "model": call.model} if call.place.surface is Surface.CHAT else call.body
+        if call.routed is not None:
+            # A route asks whom it stands for now: its table, its filters and the catalogue may be others tomorrow.
+            body = {**body, "model": [call.model, *call.chain]}
         self._key = cache_key(origin, fingerprint, call.method, call.place.path, call.query, body)
 
     def look_up(self, now: float) -> Consult:

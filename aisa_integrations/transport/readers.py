@@ -150,6 +150,7 @@ class ChatReader(StreamReader):
         if isinstance(text, str) and text:
             self._text.append(text)
             self.has_content = True
+            self.calls_tools = self.calls_tools or bool(delta.get("tool_calls") or delta.get("function_call"))
         elif not (self.has_content and self.calls_tools) and any(delta.get(field) for field in _CONTENT_FIELDS):
             self.has_content = True
             self.calls_tools = self.calls_tools or bool(delta.get("tool_calls") or delta.get("function_call"))
