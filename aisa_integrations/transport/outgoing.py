@@ -94,6 +94,7 @@ _KINDS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
     (httpx2.ConnectError, FailureKind.CONNECT),
     (httpx2.ConnectTimeout, FailureKind.CONNECT),
     (httpx2.ProxyError, FailureKind.CONNECT),
+    (httpx2.PoolTimeout, FailureKind.CONNECT),  # nothing was sent, and every model shares the pool
     (httpx2.TimeoutException, FailureKind.TIMEOUT),
     (httpx2.LocalProtocolError, FailureKind.LOCAL),
     (httpx2.UnsupportedProtocol, FailureKind.LOCAL),
