@@ -123,17 +123,21 @@ class Gate:
     def _check_cap(self, model: str | None, cap: Decimal | None) -> Verdict | None:
         if cap is None or model is None:
             return None
-        cost = self._worst_cost(model)
+        # The estimate that a route's caps go by, and `explain()` shows. What must never be passed is a budget.
+        from ..routing import ASSUMED_OUTPUT_TOKENS
+
+        cost = self._estimate(model, ASSUMED_OUTPUT_TOKENS)
         if cost is not None and cost <= cap:
             return None
-        known = "what it would cost is not known" if cost is None else f"the call could cost ${cost:f}"
+        known = "what it would cost is not known" if cost is None else f"the call is estimated at ${cost:f}"
         return _refused(Cause.OVER_CAP, f"{known}, and the cap for {model} is ${cap:f}", "max_cost_exceeded")
 
     def _reserve(self, model: str) -> Generator[Effect, Happening, Verdict | None]:
         from ..budget import Granted, NotYet, Refused
 
         assert self._budget is not None
-        ledger, amount = self._budget.ledger, self._worst_cost(model)
+        # Without a limit on the answer it may be as long as the model's window, but where the caller knows better.
+        ledger, amount = self._budget.ledger, self._estimate(model, catalogue().window(model))
         self._call_id = self._call_id or secrets.token_hex(8)
         while True:
             ask = functools.partial(ledger.reserve, self._call_id, model, amount, self._now())
@@ -194,8 +198,13 @@ class Gate:
             self._limits.ended(self._key, unsent=None if sent else self._started)
             self._started = None
 
-    def _worst_cost(self, model: str) -> Decimal | None:
-        """Return the most that the call could cost with a model at the catalogue's price, or None where unknown."""
+    def _estimate(self, model: str, output_tokens: int | None) -> Decimal | None:
+        """Return what the call could cost with a model at the catalogue's price, or None where that is not known.
+
+        Args:
+            model: the id.
+            output_tokens: the length of the answer where neither the call nor the budget sets one.
+        """
         from ..routing import estimate_request_cost
 
         body = self._call.body
@@ -204,9 +213,7 @@ class Gate:
         assumed = self._budget.assume_output_tokens if self._budget is not None else None
         if self._call.place.surface is Surface.OTHER and self._call.place.path in _WITHOUT_OUTPUT:
             assumed = 0
-        return estimate_request_cost(
-            model, body, assume_output_tokens=assumed if assumed is not None else catalogue().window(model)
-        )
+        return estimate_request_cost(model, body, assume_output_tokens=output_tokens if assumed is None else assumed)
 
 
 def is_gated(call: Call) -> bool:
