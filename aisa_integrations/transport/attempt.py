@@ -127,9 +127,13 @@ def _read_stream(
         if reader.has_content or reader.ended:
             return Streaming(head, reader, held)
         if reader.done:
-            return Unanswered(judge_stream(Cause.NO_ANSWER, head, "the stream holds nothing but its end"), head=head)
+            return _unanswered(Cause.NO_ANSWER, head, reader, "the stream holds nothing but its end")
         if not isinstance(piece, bytes):
-            return Unanswered(judge_stream(Cause.CUT, head, "the stream ended before any content"), head=head)
+            return _unanswered(Cause.CUT, head, reader, "the stream ended before any content")
+
+
+def _unanswered(cause: Cause, head: Head, reader: StreamReader, words: str) -> Unanswered:
+    return Unanswered(judge_stream(cause, head, words), head=head, pieces=tuple(reader.usage))
 
 
 def _judge_non_stream(surface: Surface, head: Head, body: bytes, unix_now: float) -> Unanswered:

@@ -168,4 +168,5 @@ def error_event(
         name = b"error"
         body = {"type": "error", "code": error["code"], "message": error["message"], "param": None, "error": error}
     # google-genai tells an error by the text it begins with, `{"error":`, after dumping the event again.
-    return Event(json.dumps(body, ensure_ascii=False, default=str).encode(), body, name=name)
+    # In ASCII, for its 3.0 cuts lines at every line end of Unicode, and what had come may hold one.
+    return Event(json.dumps(body, default=str).encode(), body, name=name)

@@ -182,7 +182,9 @@ class GeminiReader(StreamReader):
         return self._finished
 
     def _accept_all(self, raw_events: list[tuple[bytes, bytes | None]]) -> list[Event]:
-        return super()._accept_all([(_on_one_line(data), name) for data, name in raw_events])
+        # google-genai takes `[DONE]` and an event's name, which are no part of Gemini's own streams, for broken JSON.
+        events = super()._accept_all([(_on_one_line(data), None) for data, _ in raw_events])
+        return [event for event in events if event.json is not None]
 
     def _read(self, event: dict[str, Any]) -> bool:
         if event.get("error"):

@@ -1,5 +1,6 @@
 """Every form in which the gateway streams: each face reads it, whole, and says what it cost."""
 
+import json
 import ssl
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from aisa_integrations import track
 from aisa_integrations.local import LocalGateway
-from tests.faults.faces import CHAT_FACES, DICT_FACES, FACES, GENAI_FACES, Face
+from tests.faults.faces import CHAT_FACES, DICT_FACES, FACES, GENAI_FACES, Face, told_by
 from tests.faults.raw import SSE, RawServer
 
 WORDS = "Simulated reply from first-model: you said Say hello to Zoë"
@@ -143,6 +144,39 @@ def test_a_cut_after_the_end_loses_nothing(tls: ssl.SSLContext, face: Face, rest
     with RawServer([[SSE + ENDED + rest]]) as server:
         seen = face.ask(server, tls, stream=True, max_retries=0)
     assert (seen.error, seen.text) == (None, "all")
+
+
+GEMINI_PART = b'data: {"candidates":[{"content":{"parts":[{"text":"all"}]}}]}\n\n'
+GEMINI_END = b'data: {"candidates":[{"content":{"parts":[]},"finishReason":"STOP"}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        GEMINI_PART + GEMINI_END + b"data: [DONE]\n\n",
+        b"event: message\n" + GEMINI_PART + b"event: message\n" + GEMINI_END,
+        b"id: 1\nretry: 5\n" + GEMINI_PART + GEMINI_END,
+        GEMINI_PART + GEMINI_END + b'data: {"usageMetadata":{"totalTokenCount":3}}\n\n',
+        GEMINI_PART + GEMINI_END + b"data: [DO",
+    ],
+)
+@pytest.mark.parametrize("face", GENAI_FACES, ids=str)
+def test_what_is_no_part_of_geminis_own_streams_is_kept_from_its_sdk(
+    tls: ssl.SSLContext, face: Face, stream: bytes
+) -> None:
+    with RawServer([[SSE + stream]]) as server:
+        seen = face.ask(server, tls, stream=True, max_retries=0)
+    assert (seen.error, seen.text) == (None, "all")
+
+
+@pytest.mark.parametrize("face", GENAI_FACES, ids=str)
+def test_what_had_come_stays_on_one_line(tls: ssl.SSLContext, face: Face) -> None:
+    said = "one\u2028two\u0085three"
+    part = json.dumps({"candidates": [{"content": {"parts": [{"text": said}]}}]}, ensure_ascii=False)
+    with RawServer([[SSE + f"data: {part}\n\n".encode()]]) as server:
+        seen = face.ask(server, tls, stream=True, max_retries=0)
+    assert seen.error is not None
+    assert told_by(seen.error).partial == seen.text == said
 
 
 @pytest.mark.parametrize("broken", [b"data: {oops}\n\n", b"data: <html>\n\n", b'data: "text"\n\n'])
