@@ -7,7 +7,7 @@ import sys
 import time
 import weakref
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Generic
 
 import httpx2
 
@@ -36,9 +36,8 @@ from .effects import (
     Signal,
     Steps,
     Wait,
-    framed,
 )
-from .flow import Flow
+from .flow import AnyFlow, Flow, FramedFlow, Out
 from .loops import closing
 from .network import Async, AsyncPool, NetworkOptions
 from .outgoing import failure_of, let_flow, too_late
@@ -142,24 +141,24 @@ class _NoPieces(AsyncIterator[bytes]):
         raise StopAsyncIteration
 
 
-class AsyncFlow:
-    """The lists of events of a stream that was handed over.
+class _AsyncReading(Generic[Out]):
+    """A stream that was handed over, as its flow gives it.
 
     A class and not an async generator: nested ones are each finalised by the loop at once, and meet each other closing.
     """
 
-    def __init__(self, handed: HandOver, reply: AsyncReply, steps: Steps) -> None:
-        self.flow = Flow(handed, steps)
+    def __init__(self, flow: AnyFlow[Out], reply: AsyncReply) -> None:
+        self.flow = flow
         self._reply = reply
         self._finalizer = weakref.finalize(self, _abandon, self.flow, reply)
         self._finalizer.atexit = False
         # Its body is what holds this flow: with the response in the finalizer's hands, it would never be collected.
         reply.response = None
 
-    def __aiter__(self) -> AsyncFlow:
+    def __aiter__(self) -> AsyncIterator[Out]:
         return self
 
-    async def __anext__(self) -> list[Event]:
+    async def __anext__(self) -> Out:
         try:
             flow, reply = self.flow, self._reply
             if flow.first and (first := flow.begin()):
@@ -204,7 +203,7 @@ class AsyncFlow:
             await self._reply.aclose()
 
 
-def _abandon(flow: Flow, reply: AsyncReply) -> None:
+def _abandon(flow: AnyFlow[Any], reply: AsyncReply) -> None:
     if reply.inherited:
         keep_inherited(flow, reply)
         return
@@ -212,22 +211,20 @@ def _abandon(flow: Flow, reply: AsyncReply) -> None:
     reply.abort()
 
 
-class _AsyncBody(httpx2.AsyncByteStream):
+class AsyncFlow(_AsyncReading[list[Event]]):
+    """The lists of events of a stream that was handed over."""
+
+    flow: Flow
+
+    def __init__(self, handed: HandOver, reply: AsyncReply, steps: Steps) -> None:
+        super().__init__(Flow(handed, steps), reply)
+
+
+class _AsyncBody(_AsyncReading[bytes], httpx2.AsyncByteStream):
     """The body of a stream as an SDK reads it."""
 
-    def __init__(self, flow: AsyncFlow) -> None:
-        self._flow = flow
-
-    def __aiter__(self) -> _AsyncBody:
-        return self
-
-    async def __anext__(self) -> bytes:
-        while True:
-            if data := framed(await self._flow.__anext__()):
-                return data
-
-    async def aclose(self) -> None:
-        await self._flow.aclose()
+    def __init__(self, handed: HandOver, reply: AsyncReply, steps: Steps) -> None:
+        super().__init__(FramedFlow(handed, steps), reply)
 
 
 class AsyncAisaTransport(httpx2.AsyncBaseTransport):
@@ -258,7 +255,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
             raise raised(effect, request)
         if isinstance(effect, HandOver):
             assert reply is not None
-            return shaped(effect, response, _AsyncBody(AsyncFlow(effect, reply, steps)))
+            return shaped(effect, response, _AsyncBody(effect, reply, steps))
         if isinstance(effect, PassOn):
             assert response is not None
             steps.close()

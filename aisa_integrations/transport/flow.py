@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+
 from ..usage import Exchange
-from .effects import CLOSED, ENDED, Consult, Event, Failed, HandOver, Signal, Steps, Tail
+from .effects import CLOSED, ENDED, Consult, Event, Failed, HandOver, Signal, Steps, Tail, framed
 from .verdict import Verdict
 
+Out = TypeVar("Out")
 
-class Flow:
-    """Turn the pieces of a body into events, and settle the exchange exactly once.
+
+class AnyFlow(ABC, Generic[Out]):
+    """Turn the pieces of a body into what its reader takes, and settle the exchange exactly once.
 
     Attributes:
         verdict: why the stream broke, or None.
@@ -39,22 +44,26 @@ class Flow:
         self._quiet_since: float | None = None
         self._chores: tuple[Consult, ...] = ()
 
-    def begin(self) -> list[Event]:
+    @abstractmethod
+    def _given(self, events: list[Event]) -> Out:
+        """Return events as the reader takes them."""
+
+    def begin(self) -> Out:
         """Take the first events; none from a stream that was closed before."""
         first, self.first = self.first, []
-        return [] if self.settled else first
+        return self._given([] if self.settled else first)
 
     @property
     def wants_more(self) -> bool:
         """Say whether another piece of the body must be read."""
         return not self.settled and self.reader.error is None and not self.reader.done
 
-    def feed(self, piece: bytes) -> list[Event]:
+    def feed(self, piece: bytes) -> Out:
         """Return the events that are whole once this piece is added."""
         events = self.reader.feed(piece)
         if events:
             self._quiet_since = None
-        return events
+        return self._given(events)
 
     def stalled(self, now: float, read_timeout: float | None) -> bool:
         """Say whether nothing but comments has come for longer than a read may take: they renew its timeout for ever.
@@ -67,8 +76,11 @@ class Flow:
             self._quiet_since = now
         return read_timeout is not None and not self.reader.is_amid and now - self._quiet_since >= read_timeout
 
-    def end(self, how: Signal | Failed = ENDED) -> list[Event]:
+    def end(self, how: Signal | Failed = ENDED) -> Out:
         """Settle the exchange; return the last events, such as the error the stream ended with."""
+        return self._given(self._settle(how))
+
+    def _settle(self, how: Signal | Failed) -> list[Event]:
         if self.settled:
             return []
         self.settled = True
@@ -80,7 +92,7 @@ class Flow:
 
     def drop(self) -> None:
         """Settle the exchange of a stream that the caller has left."""
-        self.end(CLOSED)
+        self._settle(CLOSED)
 
     def take_chores(self) -> tuple[Consult, ...]:
         """Return what the stores are to be told, once."""
@@ -99,3 +111,28 @@ class Flow:
                 chore.action()
             elif chore.later is not None:
                 chore.later()
+
+
+class Flow(AnyFlow[list[Event]]):
+    """Give events, for those who read them as Python values."""
+
+    __slots__ = ()
+
+    def _given(self, events: list[Event]) -> list[Event]:
+        return events
+
+
+class FramedFlow(AnyFlow[bytes]):
+    """Give the bytes that an SDK reads."""
+
+    __slots__ = ()
+
+    def _given(self, events: list[Event]) -> bytes:
+        return framed(events)
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return the events that are whole once this piece is added; a plain piece goes on as it came."""
+        if self.reader.skim(piece):
+            self._quiet_since = None
+            return piece
+        return super().feed(piece)

@@ -53,6 +53,10 @@ class StreamReader(ABC):
         """Return the events that are whole once this piece is added, up to an error event."""
         return self._accept_all(self._decoder.feed(piece))
 
+    def skim(self, piece: bytes) -> bool:
+        """Take in a piece if it is one plain event, whose very bytes an SDK may have; say whether it was."""
+        return False
+
     def flush(self) -> list[Event]:
         """Return the event that the body ended in without a blank line, where it is whole all the same."""
         # A cut may leave half an event behind, which says nothing: what it means is judged by what came before.
@@ -119,6 +123,24 @@ class ChatReader(StreamReader):
     def ended(self) -> bool:
         """Say whether `[DONE]` came after a choice, or a finish reason for every choice seen."""
         return bool(self._seen) and (self.done or self._seen <= self._finished)
+
+    def skim(self, piece: bytes) -> bool:
+        """Take in a piece that only goes on with a choice begun before: nearly every chunk is one."""
+        if self.kept is not None or b'"usage' in piece or not self._decoder.is_one_event(piece):
+            return False
+        event = _parsed(piece[6:])
+        choices = event.get("choices") if isinstance(event, dict) and not event.get("error") else None
+        choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
+        # Step by step: a `match` on mappings takes ten times as long.
+        if not isinstance(choice, dict) or choice.get("finish_reason") or choice.get("index", 0) not in self._seen:
+            return False
+        delta = choice.get("delta")
+        text = delta.get("content") if isinstance(delta, dict) else None
+        if isinstance(text, str) and text and self.error is None:
+            self._text.append(text)
+            self.has_content = True
+            return True
+        return False
 
     def _read(self, event: dict[str, Any]) -> bool:
         if event.get("error"):

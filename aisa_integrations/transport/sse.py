@@ -23,7 +23,7 @@ class EventDecoder:
 
     def feed(self, piece: bytes) -> list[RawEvent]:
         """Return the events that are whole once this piece is added."""
-        if self._is_one_event(piece):
+        if self.is_one_event(piece):
             return [(piece[6:-2], None)]
         text = self._pending + piece if self._pending else piece
         if self._seen_return or b"\r" in piece:
@@ -40,7 +40,7 @@ class EventDecoder:
         self._pending = rest
         return [event for block in whole.split(b"\n\n") if (event := _parse(block)) is not None]
 
-    def _is_one_event(self, piece: bytes) -> bool:
+    def is_one_event(self, piece: bytes) -> bool:
         """Say whether a piece is one whole event and nothing else, which is how nearly all of them come."""
         framed = piece[:6] == b"data: " and piece[-2:] == b"\n\n" and len(piece) > 8
         return framed and piece.count(b"\n") == 2 and b"\r" not in piece and not (self._pending or self._seen_return)

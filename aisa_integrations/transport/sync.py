@@ -9,7 +9,7 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import httpx2
 
@@ -36,9 +36,8 @@ from .effects import (
     Signal,
     Steps,
     Wait,
-    framed,
 )
-from .flow import Flow
+from .flow import AnyFlow, Flow, FramedFlow, Out
 from .network import NetworkOptions, Sync, SyncPool
 from .outgoing import failure_of, let_flow, too_late
 from .request import Call, CallOptions
@@ -130,11 +129,11 @@ class SyncReply:
             self.close()
 
 
-class SyncFlow:
-    """The lists of events of a stream that was handed over."""
+class _SyncReading(Generic[Out]):
+    """A stream that was handed over, as its flow gives it."""
 
-    def __init__(self, handed: HandOver, reply: SyncReply, steps: Steps) -> None:
-        self.flow = Flow(handed, steps)
+    def __init__(self, flow: AnyFlow[Out], reply: SyncReply) -> None:
+        self.flow = flow
         self._reply = reply
         # Who drops a stream without closing it still gets it settled, metered and its connection cut.
         self._finalizer = weakref.finalize(self, _abandon, self.flow, reply)
@@ -142,10 +141,10 @@ class SyncFlow:
         # Its body is what holds this flow: with the response in the finalizer's hands, it would never be collected.
         reply.response = None
 
-    def __iter__(self) -> SyncFlow:
+    def __iter__(self) -> Iterator[Out]:
         return self
 
-    def __next__(self) -> list[Event]:
+    def __next__(self) -> Out:
         try:
             flow, reply = self.flow, self._reply
             if flow.first and (first := flow.begin()):
@@ -188,7 +187,7 @@ class SyncFlow:
             self._reply.close()
 
 
-def _abandon(flow: Flow, reply: SyncReply) -> None:
+def _abandon(flow: AnyFlow[Any], reply: SyncReply) -> None:
     if reply.inherited:
         keep_inherited(flow, reply)
         return
@@ -196,19 +195,20 @@ def _abandon(flow: Flow, reply: SyncReply) -> None:
     reply.abort()
 
 
-class _SyncBody(httpx2.SyncByteStream):
+class SyncFlow(_SyncReading[list[Event]]):
+    """The lists of events of a stream that was handed over."""
+
+    flow: Flow
+
+    def __init__(self, handed: HandOver, reply: SyncReply, steps: Steps) -> None:
+        super().__init__(Flow(handed, steps), reply)
+
+
+class _SyncBody(_SyncReading[bytes], httpx2.SyncByteStream):
     """The body of a stream as an SDK reads it."""
 
-    def __init__(self, flow: SyncFlow) -> None:
-        self._flow = flow
-
-    def __iter__(self) -> Iterator[bytes]:
-        for events in self._flow:
-            if data := framed(events):
-                yield data
-
-    def close(self) -> None:
-        self._flow.close()
+    def __init__(self, handed: HandOver, reply: SyncReply, steps: Steps) -> None:
+        super().__init__(FramedFlow(handed, steps), reply)
 
 
 class AisaTransport(httpx2.BaseTransport):
@@ -239,7 +239,7 @@ class AisaTransport(httpx2.BaseTransport):
             raise raised(effect, request)
         if isinstance(effect, HandOver):
             assert reply is not None
-            return shaped(effect, response, _SyncBody(SyncFlow(effect, reply, steps)))
+            return shaped(effect, response, _SyncBody(effect, reply, steps))
         if isinstance(effect, PassOn):
             assert response is not None
             steps.close()
