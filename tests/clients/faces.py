@@ -14,7 +14,8 @@ from aisa_integrations import (
     openai_client,
 )
 
-MESSAGES = [{"role": "user", "content": "Say hello"}]
+HELLO = "Say hello"
+MESSAGES = [{"role": "user", "content": HELLO}]
 BODY = {"model": "gpt-4o", "messages": MESSAGES}
 
 
@@ -25,7 +26,7 @@ class Face:
     Args:
         name: shown in the ids of tests.
         make: the factory.
-        call: makes one plain call with a client; its result is awaited where it can be.
+        call: makes one plain call with a client, and a text to say; its result is awaited where it can be.
         open: opens one stream; its result is awaited where it can be.
         text: the text of a plain reply.
         piece: the text of one piece of a stream.
@@ -36,7 +37,7 @@ class Face:
 
     name: str
     make: Callable[..., Any]
-    call: Callable[[Any], Any]
+    call: Callable[..., Any]
     open: Callable[[Any], Any]
     text: Callable[[Any], str]
     piece: Callable[[Any], str]
@@ -44,9 +45,9 @@ class Face:
     is_async: bool
     model: str
 
-    def ask(self, client: Any) -> str:
+    def ask(self, client: Any, text: str = HELLO) -> str:
         """Make one plain call, in an event loop of its own where the face is async; return the answer's text."""
-        return self.text(self.run(self.call, client))
+        return self.text(self.run(self.call, client, text))
 
     def read(self, client: Any) -> str:
         """Read one stream to its end; return its text."""
@@ -89,16 +90,20 @@ def _dict_text(reply: dict[str, Any]) -> str:
     return str(reply["choices"][0]["message"]["content"])
 
 
-def _chat(client: Any, **options: Any) -> Any:
-    return client.chat.completions.create(model="gpt-4o", messages=MESSAGES, **options)
+def _body(text: str) -> dict[str, Any]:
+    return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
 
 
-def _gemini(models: Any) -> Any:
-    return models.generate_content(model="gemini-2.5-flash", contents="Say hello")
+def _chat(client: Any, text: str = HELLO, **options: Any) -> Any:
+    return client.chat.completions.create(**_body(text), **options)
+
+
+def _gemini(models: Any, text: str = HELLO) -> Any:
+    return models.generate_content(model="gemini-2.5-flash", contents=text)
 
 
 def _gemini_stream(models: Any) -> Any:
-    return models.generate_content_stream(model="gemini-2.5-flash", contents="Say hello")
+    return models.generate_content_stream(model="gemini-2.5-flash", contents=HELLO)
 
 
 def _openai(name: str, make: Callable[..., Any], *, is_async: bool) -> Face:
@@ -119,7 +124,7 @@ def _genai(name: str, side: Callable[[Any], Any], close: Callable[[Any], Any], *
     return Face(
         name,
         genai_client,
-        call=lambda client: _gemini(side(client).models),
+        call=lambda client, text=HELLO: _gemini(side(client).models, text),
         open=lambda client: _gemini_stream(side(client).models),
         text=lambda reply: str(reply.text),
         piece=lambda chunk: chunk.text or "",
@@ -133,7 +138,7 @@ def _gateway(name: str, make: Callable[..., Any], *, is_async: bool) -> Face:
     return Face(
         name,
         make,
-        call=lambda client: client.chat(BODY),
+        call=lambda client, text=HELLO: client.chat(_body(text)),
         open=lambda client: client.stream(BODY),
         text=_dict_text,
         piece=_dict_piece,
