@@ -33,4 +33,4 @@ def settings(fault: Fault, *, least: float = 0.1) -> dict[str, Any]:
     """Return a timeout that a fault which says nothing runs into, and no other."""
     if fault.name not in SILENT:
         return {"timeout": 10}
-    return {"timeout": max(least, 0.3 if "after" in fault.name else 0.1)}
+    return {"timeout": max(least, 0.5 if "after" in fault.name else 0.1)}

@@ -114,7 +114,7 @@ def test_a_timeout_and_another_failure_are_told_together(
 ) -> None:
     gateway.script.fail("first-model", "upstream_rate_limit")
     gateway.script.fail("second-model", "hang")
-    seen = face.ask(gateway, tls, stream=True, max_retries=0, timeout=0.2, fallbacks=["second-model"])
+    seen = face.ask(gateway, tls, stream=True, max_retries=0, timeout=0.4, fallbacks=["second-model"])
     assert seen.error is not None
     told = told_by(seen.error)
     assert (told.status, told.code) == (502, "all_models_failed")

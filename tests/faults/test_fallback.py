@@ -17,7 +17,7 @@ def test_a_fault_is_raised_at_once_or_left_behind(
 ) -> None:
     play(gateway, fault)
     seen = face.ask(
-        gateway, tls, stream=stream, max_retries=0, fallbacks=["second-model"], **settings(fault, least=0.2)
+        gateway, tls, stream=stream, max_retries=0, fallbacks=["second-model"], **settings(fault, least=0.4)
     )
     end = end_of(fault.name, stream=stream)
     asked = [request.model for request in gateway.requests]

@@ -31,7 +31,7 @@ async def clients(gateway: LocalGateway, tls: ssl.SSLContext, **settings: Any) -
     network = NetworkOptions(verify=tls)
     async with (
         AsyncGatewayClient(gateway.api_key, base_url=gateway.url, network=network, **settings) as patient,
-        AsyncGatewayClient(gateway.api_key, base_url=gateway.url, network=network, timeout=0.3, **settings) as hasty,
+        AsyncGatewayClient(gateway.api_key, base_url=gateway.url, network=network, timeout=0.8, **settings) as hasty,
     ):
         yield lambda fault: hasty if fault in SILENT else patient
 
