@@ -49,7 +49,8 @@ class Asked:
         assume_output_tokens: int | None,
     ) -> Asked:
         """Check what was given, and measure the body once."""
-        if not isinstance(body, Mapping):
+        given: object = body  # whatever a caller without a type checker gives
+        if not isinstance(given, Mapping):
             kind = type(body).__name__
             raise ConfigurationError(f"a request is a JSON object such as {{'model': 'aisa/auto', …}}, not {kind}.")
         if surface not in ("chat", "gemini"):

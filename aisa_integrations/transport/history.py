@@ -11,13 +11,29 @@ from ..tracking import Spend
 from ..usage import NO_USAGE, Attempt, Exchange, Usage
 from .attempt import Unanswered
 from .causes import Action, Cause
-from .effects import Failed
+from .effects import Failed, Head
 from .failures import header_id, header_line
 from .metering import read_usage
 from .request import Call, Wire
 from .verdict import Verdict
 
 _NOTHING: Final = Decimal(0)
+# These are about a body that is not passed on, or about a connection, or say where else to go; the rest of them are
+# said anew for the whole call.
+_NOT_PASSED_ON: Final = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "keep-alive",
+        "location",
+        "retry-after",
+        "transfer-encoding",
+        "x-request-id",
+        "x-should-retry",
+    }
+)
 
 
 class History:
@@ -36,6 +52,7 @@ class History:
         "_began",
         "_call",
         "_clock",
+        "_head",
         "_verdicts",
         "attempts",
         "failure",
@@ -53,6 +70,7 @@ class History:
         self.under_way: Wire | None = None
         self.failure: Failed | None = None
         self.recorded = False
+        self._head: Head | None = None
 
     @property
     def began(self) -> float:
@@ -85,14 +103,14 @@ class History:
         elif outcome.head is not None:
             usage = read_usage(outcome.pieces, outcome.head.headers, wire.model)
             cost = usage.cost if usage.cost_kind == "billed" else None
-        self.failure = outcome.failed
+        self.failure, self._head = outcome.failed, outcome.head
         self._note(wire, verdict.seen, verdict.cause.value, cost)
         self._verdicts.append(verdict)
         return cost
 
     def kept_back(self, wire: Wire, verdict: Verdict) -> None:
         """Note that a request was not sent, by the caller's own rules."""
-        self.failure = None
+        self.failure = self._head = None
         self._note(wire, None, verdict.cause.value, _NOTHING)
         self._verdicts.append(verdict)
 
@@ -144,6 +162,11 @@ class History:
             if self.under_way is not None:
                 self._note(self.under_way, None, "cancelled", None)
             self.close(None, error="cancelled")
+
+    def gateway_headers(self) -> list[tuple[str, str]]:
+        """Return the headers of the gateway's last refusal, but for those about its body and where to go."""
+        pairs = self._head.headers.multi_items() if self._head is not None else []
+        return [(name, value) for name, value in pairs if name.lower() not in _NOT_PASSED_ON]
 
     def headers(self, served_by: str | None, usage: Usage = NO_USAGE) -> list[tuple[str, str]]:
         """Return what a reply says of the call."""

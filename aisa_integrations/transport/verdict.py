@@ -157,7 +157,8 @@ def judge_error(head: Head, error: Any, *, now: float) -> Verdict:
     status, cause = _classify(head, fields, code, message)
     if cause is Cause.RATE_LIMIT and _key_is_spent(head.headers):
         cause = Cause.KEY_RATE_LIMIT
-    request_id = fields.get("request_id") or head.headers.get("x-request-id")
+    # The header first, as the SDKs have it.
+    request_id = head.headers.get("x-request-id") or fields.get("request_id")
     return Verdict(
         cause=cause,
         status=status,
