@@ -68,10 +68,13 @@ def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (
         return f"{verdict.message} {_NEXT_STEP[verdict.cause]}" + _lines(attempts)
     close = suggestions(verdict, model)
     next_step = _NEXT_STEP.get(verdict.cause, "")
-    if verdict.cause is Cause.MODEL_NOT_FOUND:
+    if verdict.seen is None and verdict.cause in (Cause.MODEL_NOT_FOUND, Cause.BAD_REQUEST):
+        next_step = ""  # not sent: our own words say already what to do
+    elif verdict.cause is Cause.MODEL_NOT_FOUND:
         next_step = f"Close matches: {', '.join(close)}." if close else "GET /v1/models lists what is served."
     elif verdict.retry_after:
-        next_step += f" The gateway says to wait {math.ceil(verdict.retry_after * 10) / 10:g} s."
+        who = "Your own limits say" if verdict.code == "client_rate_limit" else "The gateway says"
+        next_step += f" {who} to wait {math.ceil(verdict.retry_after * 10) / 10:g} s."
     message = verdict.message.rstrip()
     words = message if message.endswith((".", "!", "?")) else f"{message}."
     where = f" [{model}]" if model and not _names(message, model) else ""
@@ -91,7 +94,8 @@ def _lines(attempts: Sequence[Attempt]) -> str:
 
 def line(attempt: Attempt) -> str:
     """Return one attempt as a line: model, status, cause."""
-    status = f"status {attempt.status}" if attempt.status is not None else "no reply"
+    unsent = attempt.cause in (Cause.BUDGET, Cause.OVER_CAP)
+    status = f"status {attempt.status}" if attempt.status is not None else "not sent" if unsent else "no reply"
     return f"{attempt.model or 'the gateway'}: {status}, {attempt.cause or 'answered'}"
 
 
