@@ -166,7 +166,8 @@ class History:
     def gateway_headers(self) -> list[tuple[str, str]]:
         """Return the headers of the gateway's last refusal, but for those about its body and where to go."""
         pairs = self._head.headers.multi_items() if self._head is not None else []
-        return [(name, value) for name, value in pairs if name.lower() not in _NOT_PASSED_ON]
+        # A header beyond ASCII is allowed on the wire, but can't be written into a reply of ours.
+        return [(name, value) for name, value in pairs if name.lower() not in _NOT_PASSED_ON and value.isascii()]
 
     def headers(self, served_by: str | None, usage: Usage = NO_USAGE) -> list[tuple[str, str]]:
         """Return what a reply says of the call."""

@@ -130,6 +130,15 @@ def test_the_request_id_is_kept(tls: ssl.SSLContext, where: str) -> None:
         assert sdk.request_id == "req_7"
 
 
+def test_headers_of_any_letters_do_no_harm(tls: ssl.SSLContext) -> None:
+    with RawServer([reply(500, error(message="no"), "X-Note: café 你好", "X-Plain: kept")]) as server:
+        for face in (OPENAI, ASYNC_OPENAI, GENAI):
+            failure = face.ask(server, tls, stream=False, max_retries=0).error
+            assert failure is not None
+            assert told_by(failure).status == 500
+            assert told_by(failure).headers["x-plain"] == "kept"
+
+
 def test_fields_that_nobody_knows_are_kept(tls: ssl.SSLContext) -> None:
     with RawServer([reply(422, error(message="no", code="c", type="t", param="top_k", hint={"see": 1}))]) as server:
         sdk: Any = OPENAI.ask(server, tls, stream=False, max_retries=0).error
