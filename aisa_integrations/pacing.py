@@ -1,6 +1,6 @@
 """A client-side limit on requests a minute and requests at once, so that a job never meets the gateway's 429.
 
-The gateway limits each key by its tier (gateway notes, "Limits"). A window of the last 60 seconds is kept: whatever
+The gateway limits each key by its tier (gateway notes, "Limits"). A window of a good minute is kept: whatever
 sixty seconds the gateway counts, no more than the limit fall into them. Who comes first goes first.
 """
 
@@ -18,7 +18,8 @@ from .errors import ConfigurationError
 from .forks import renew_after_fork
 from .locks import SafeLock
 
-WINDOW: Final = 60.0
+# A minute, and a second for what may lie between the sending of two requests and their arrival.
+WINDOW: Final = 61.0
 # How soon a caller looks again whether one of the requests under way has ended.
 _LOOK_AGAIN: Final = 0.02
 _LONGEST_LOOK: Final = 1.0
