@@ -24,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ZERO: Final = Decimal(0)
-_EXACT: Final = Context(prec=100)  # a caller's own decimal context must not round our sums
+_EXACT: Final = Context(prec=200)  # a caller's own decimal context must not round our sums
 
 
 class _Totals:

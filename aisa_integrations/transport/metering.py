@@ -15,8 +15,9 @@ from ..usage import NO_USAGE, Usage
 # nowhere. These are the names in use among gateways of its kind, read when present and never required.
 _COST_HEADERS: Final = ("x-aisa-cost", "x-request-cost", "x-cost")
 # No amount of USD and no count of tokens is larger or finer; `1e999999999` is a number too, and would fill the memory.
-_MOST_DIGITS: Final = 15
-_FINEST_PLACE: Final = -60
+_LARGEST: Final = 15
+_FINEST: Final = -60
+_LONGEST: Final = 64
 # Counts up to here are taken as they stand; above, it is asked whether they can be true.
 _PLAIN: Final = 10**12
 _EXACT: Final = Context(prec=100)  # a caller's own decimal context must not round our sums
@@ -137,17 +138,15 @@ def _number(value: Any) -> Decimal | None:
     """Return a number as the gateway said it, to the last digit, or None for what is none or is out of all reason."""
     if isinstance(value, bool) or not isinstance(value, (int, jiter.LosslessFloat, str)):
         return None
+    text = value if isinstance(value, int) else str(value)
     try:
-        number = Decimal(value if isinstance(value, int) else str(value))
+        number = Decimal(text)
     except InvalidOperation:
-        return None
-    if not number.is_finite():
         return None
     if not number:
         return Decimal(0)
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return number if number.adjusted() < _MOST_DIGITS and exponent >= _FINEST_PLACE else None
+    sane = number.is_finite() and _FINEST <= number.adjusted() < _LARGEST
+    return number if sane and (isinstance(text, int) or len(text) <= _LONGEST) else None
 
 
 def micros_to_usd(value: Any) -> Decimal | None:
