@@ -13,11 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .budget import Budget
+    from .budget import Budget, BudgetState
     from .cache import Cache
-    from .clients.google_sdk import genai_client
+    from .clients.gemini import genai_client
     from .clients.openai_sdk import async_openai_client, openai_client
-    from .cooldown import Cooldown
+    from .cooldown import Cooldown, Cooling
     from .errors import (
         AisaError,
         AllModelsFailedError,
@@ -37,12 +37,13 @@ if TYPE_CHECKING:
         RateLimitError,
         RequestTimeoutError,
     )
-    from .gateway_client import AsyncGatewayClient, GatewayClient
-    from .pacing import RateLimits
+    from .gateway_client import AsyncGatewayClient, GatewayClient, Reply
+    from .pacing import PacingState, RateLimits
     from .policy import FailoverEvent, Policy
     from .routing import Fallback, RouteDecision, Routes, explain
     from .standing import State, state
     from .tracking import Spend, track
+    from .transport.network import NetworkOptions
     from .usage import Attempt, Exchange, Usage
 
 __version__ = "0.1.0"
@@ -56,12 +57,14 @@ __all__ = [
     "BadRequestError",
     "Budget",
     "BudgetExceededError",
+    "BudgetState",
     "Cache",
     "ConfigurationError",
     "ConnectionFailedError",
     "ContentPolicyError",
     "ContextWindowError",
     "Cooldown",
+    "Cooling",
     "Exchange",
     "FailoverEvent",
     "Fallback",
@@ -71,10 +74,13 @@ __all__ = [
     "InterruptedStreamError",
     "MissingKeyError",
     "ModelNotFoundError",
+    "NetworkOptions",
+    "PacingState",
     "Policy",
     "QuotaExceededError",
     "RateLimitError",
     "RateLimits",
+    "Reply",
     "RequestTimeoutError",
     "RouteDecision",
     "Routes",
@@ -93,14 +99,19 @@ _HOMES = {
     "AsyncGatewayClient": "gateway_client",
     "Attempt": "usage",
     "Budget": "budget",
+    "BudgetState": "budget",
     "Cache": "cache",
     "Cooldown": "cooldown",
+    "Cooling": "cooldown",
     "Exchange": "usage",
     "FailoverEvent": "policy",
     "Fallback": "routing",
     "GatewayClient": "gateway_client",
+    "NetworkOptions": "transport.network",
+    "PacingState": "pacing",
     "Policy": "policy",
     "RateLimits": "pacing",
+    "Reply": "gateway_client",
     "RouteDecision": "routing",
     "Routes": "routing",
     "Spend": "tracking",
@@ -108,7 +119,7 @@ _HOMES = {
     "Usage": "usage",
     "async_openai_client": "clients.openai_sdk",
     "explain": "routing",
-    "genai_client": "clients.google_sdk",
+    "genai_client": "clients.gemini",
     "openai_client": "clients.openai_sdk",
     "state": "standing",
     "track": "tracking",

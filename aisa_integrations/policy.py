@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -62,16 +62,16 @@ class Policy:
         ConfigurationError: for a value that cannot work.
     """
 
-    fallbacks: tuple[str | Fallback, ...] = ()
+    fallbacks: Sequence[str | Fallback | Mapping[str, Any]] = ()
     max_retries: int = DEFAULT_MAX_RETRIES
     deadline: float = DEFAULT_DEADLINE
     budget: Budget | None = None
     cache: Cache | None = None
-    routes: Routes | None = None
-    allow: tuple[str, ...] | None = None
-    deny: tuple[str, ...] | None = None
-    max_cost_usd: Decimal | None = None
-    limits: RateLimits | None = None
+    routes: Routes | Mapping[str, Any] | None = None
+    allow: Sequence[str] | None = None
+    deny: Sequence[str] | None = None
+    max_cost_usd: Decimal | float | str | None = None
+    limits: RateLimits | str | None = None
     cooldown: Cooldown = field(default_factory=Cooldown)
     on_event: Callable[[FailoverEvent], object] | None = None
     on_break: Literal["raise", "continue"] = "raise"
@@ -84,8 +84,8 @@ class Policy:
         _check_kind("budget", self.budget, "aisa_integrations.budget", "Budget")
         _check_kind("cache", self.cache, "aisa_integrations.cache", "Cache")
         self._check_routes()
-        if isinstance(given := cast(object, self.limits), str):
-            self._set("limits", RateLimits.tier(given))
+        if isinstance(self.limits, str):
+            self._set("limits", RateLimits.tier(self.limits))
         _check_kind("limits", self.limits, "aisa_integrations.pacing", "RateLimits")
         _check_kind("cooldown", self.cooldown, "aisa_integrations.cooldown", "Cooldown")
         if self.on_event is not None and not callable(self.on_event):
@@ -102,13 +102,35 @@ class Policy:
             self._set("routes", checked_routes(self.routes))
         for name in ("allow", "deny"):
             if getattr(self, name) is not None:
-                self._set(name, checked_names(getattr(self, name), name, self.routes))
-        self._set("max_cost_usd", Fallback("any", self.max_cost_usd).max_cost_usd)
+                self._set(name, checked_names(getattr(self, name), name, self.own_routes))
+        self._set("max_cost_usd", Fallback.of({"model": "any", "max_cost_usd": self.max_cost_usd}).max_cost_usd)
+
+    # What a user may give in several forms is kept in one, which these name for a type checker.
+
+    @property
+    def chain(self) -> tuple[str | Fallback, ...]:
+        """Return the fallbacks as they are kept."""
+        return cast("tuple[str | Fallback, ...]", self.fallbacks)
+
+    @property
+    def cap(self) -> Decimal | None:
+        """Return `max_cost_usd` as it is kept."""
+        return cast("Decimal | None", self.max_cost_usd)
+
+    @property
+    def pace(self) -> RateLimits | None:
+        """Return `limits` as they are kept."""
+        return cast("RateLimits | None", self.limits)
+
+    @property
+    def own_routes(self) -> Routes | None:
+        """Return `routes` as they are kept."""
+        return cast("Routes | None", self.routes)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
-    def merged(self, *, fallbacks: Iterable[str | Fallback] | None = None, max_retries: int | None = None) -> Policy:
+    def merged(self, *, fallbacks: Iterable[Any] | None = None, max_retries: int | None = None) -> Policy:
         """Return this policy with the given fields in place of its own; None leaves a field as it is."""
         changes: dict[str, Any] = {}
         if fallbacks is not None:

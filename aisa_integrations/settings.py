@@ -66,6 +66,11 @@ class ApiKey:
         """Say whether the key holds only what an HTTP header can carry."""
         return all("!" <= character <= "~" for character in self.reveal())
 
+    @property
+    def is_a_url(self) -> bool:
+        """Say whether an origin was given where the key belongs."""
+        return "://" in self.reveal()
+
     def __repr__(self) -> str:
         return "ApiKey('…')"
 
@@ -185,6 +190,8 @@ def given_key(api_key: object) -> ApiKey:
     if not isinstance(api_key, ApiKey):
         # Never show the value: whatever it is, it was meant to be a key.
         raise ConfigurationError(f"api_key is a string, not {type(api_key).__name__}.")
+    if api_key.is_a_url:
+        raise ConfigurationError("api_key holds a URL: the origin goes in base_url=…, the key in api_key=….")
     if not api_key.fits_a_header:
         raise ConfigurationError("api_key holds a character that no HTTP header can carry; was it copied whole?")
     return api_key

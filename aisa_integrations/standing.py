@@ -45,5 +45,5 @@ def state(client: Any) -> State:
     return State(
         cooling=policy.cooldown.state(key),
         budget=policy.budget.state() if policy.budget is not None else None,
-        limits=policy.limits.state(key) if policy.limits is not None else None,
+        limits=policy.pace.state(key) if policy.pace is not None else None,
     )

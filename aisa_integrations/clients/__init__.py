@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .google_sdk import genai_client
+    from .gemini import genai_client
     from .openai_sdk import async_openai_client, openai_client
 
 __all__ = ["async_openai_client", "genai_client", "openai_client"]
 
-_HOMES = {"async_openai_client": "openai_sdk", "genai_client": "google_sdk", "openai_client": "openai_sdk"}
+_HOMES = {"async_openai_client": "openai_sdk", "genai_client": "gemini", "openai_client": "openai_sdk"}
 
 
 def __getattr__(name: str) -> Any:

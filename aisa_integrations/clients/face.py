@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 import httpx2
 
 from ..errors import ConfigurationError
 from ..policy import Policy
+from ..routing.caps import Fallback
 from ..settings import Settings, Timeouts, Unset, resolve_settings
 from ..transport.network import DEFAULT_LIMITS, NetworkOptions
 from ..transport.request import CallOptions
 
 # What an SDK object holds in place of the key, so that its frames, logs and pickles have nothing to leak.
 PLACEHOLDER: Final = "aisa-key-is-held-by-the-transport"
+_OF_A_POLICY: Final = frozenset(part.name for part in fields(Policy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def resolve_face(
     base_url: object,
     timeout: float | Unset | Timeouts | None,
     max_retries: int | None,
-    fallbacks: Iterable[str] | None,
+    fallbacks: Iterable[str | Fallback] | None,
     policy: Policy | None,
     limits: httpx2.Limits | None,
     proxy: Any,
@@ -69,6 +72,10 @@ def resolve_face(
     """Settle what a client is made with: an explicit argument beats the same field of `policy`."""
     if policy is not None and not isinstance(policy, Policy):
         raise ConfigurationError(f"policy is a Policy, not {type(policy).__name__}.")
+    if policy is not None and policy.on_break == "continue":
+        logging.getLogger("aisa_integrations").warning(
+            'on_break="continue" has no effect on a client of an SDK, which raises; GatewayClient goes on.'
+        )
     return Face(
         settings=resolve_settings(api_key, base_url, timeout),
         policy=(policy or Policy()).merged(fallbacks=fallbacks, max_retries=max_retries),
@@ -86,7 +93,10 @@ def refuse_beside_http_client(face: Face) -> None:
 
 
 def refuse(arguments: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
-    """Raise for a vendor's argument that would go around the transport."""
+    """Raise for a vendor's argument that would go around the transport, and for a policy's that stands beside it."""
+    for name in arguments:
+        if name in _OF_A_POLICY:
+            raise ConfigurationError(f"{name}=… belongs to a policy: policy=Policy({name}=…).")
     for name, reason in reasons.items():
         if arguments.get(name) is not None:
             raise ConfigurationError(f"{name}=… can't be used here: {reason}")

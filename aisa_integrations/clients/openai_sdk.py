@@ -14,6 +14,7 @@ import openai
 
 from ..errors import ConfigurationError
 from ..policy import Policy
+from ..routing.caps import Fallback
 from ..settings import UNSET, Timeouts, Unset, concealed, parse_origin, resolve_timeouts
 from ..transport.outgoing import check_origin
 from .face import PLACEHOLDER, Face, refuse, refuse_beside_http_client, resolve_face
@@ -171,7 +172,7 @@ def openai_client(
     base_url: str | None = None,
     timeout: float | Unset | httpx2.Timeout | None = UNSET,
     max_retries: int | None = None,
-    fallbacks: Iterable[str] | None = None,
+    fallbacks: Iterable[str | Fallback] | None = None,
     policy: Policy | None = None,
     limits: httpx2.Limits | None = None,
     proxy: Any = None,
@@ -219,7 +220,7 @@ def async_openai_client(
     base_url: str | None = None,
     timeout: float | Unset | httpx2.Timeout | None = UNSET,
     max_retries: int | None = None,
-    fallbacks: Iterable[str] | None = None,
+    fallbacks: Iterable[str | Fallback] | None = None,
     policy: Policy | None = None,
     limits: httpx2.Limits | None = None,
     proxy: Any = None,

@@ -9,6 +9,7 @@ import httpx2
 
 from ..errors import ConfigurationError
 from ..policy import Policy
+from ..routing.caps import Fallback
 from ..settings import UNSET, Settings, Unset, concealed, resolve_settings
 from ..transport.asynchronous import AsyncAisaTransport
 from ..transport.effects import Answer, Fail, HandOver, PassOn
@@ -30,7 +31,9 @@ class Reply(dict[str, Any]):
 
     __slots__ = ("exchange",)
 
-    def __init__(self, reply: Mapping[str, Any], exchange: Exchange | None = None) -> None:
+    exchange: Exchange
+
+    def __init__(self, reply: Mapping[str, Any], exchange: Exchange) -> None:
         super().__init__(reply)
         self.exchange = exchange
 
@@ -44,7 +47,7 @@ class _Face:
         base_url: str | None,
         timeout: float | Unset | None,
         max_retries: int | None,
-        fallbacks: Iterable[str] | None,
+        fallbacks: Iterable[str | Fallback] | None,
         policy: Policy | None,
         network: NetworkOptions | None,
     ) -> None:
@@ -127,7 +130,7 @@ class GatewayClient(_Face):
         base_url: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | None = None,
-        fallbacks: Iterable[str] | None = None,
+        fallbacks: Iterable[str | Fallback] | None = None,
         policy: Policy | None = None,
         network: NetworkOptions | None = None,
     ) -> None:
@@ -190,7 +193,7 @@ class AsyncGatewayClient(_Face):
         base_url: str | None = None,
         timeout: float | Unset | None = UNSET,
         max_retries: int | None = None,
-        fallbacks: Iterable[str] | None = None,
+        fallbacks: Iterable[str | Fallback] | None = None,
         policy: Policy | None = None,
         network: NetworkOptions | None = None,
     ) -> None:
@@ -225,6 +228,8 @@ class AsyncGatewayClient(_Face):
         """Close the running loop's connections."""
         await self._transport.aclose()
 
+    aclose = close
+
     async def __aenter__(self) -> AsyncGatewayClient:
         return self
 
@@ -239,6 +244,7 @@ def _answered(effect: Answer | HandOver | PassOn | Fail, call: Call) -> Answer:
 
 
 def _reply(answer: Answer) -> Reply:
+    assert answer.exchange is not None
     return Reply(answer.parsed, answer.exchange)
 
 

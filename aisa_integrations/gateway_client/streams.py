@@ -214,6 +214,8 @@ class AsyncGatewayStream(_Stream):
         if self._flow is not None:
             await self._flow.aclose()
 
+    close = aclose
+
     async def __aenter__(self) -> AsyncGatewayStream:
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..catalogue import catalogue
 from ..errors import ConfigurationError, ModelNotFoundError
@@ -15,6 +15,9 @@ from .pools import DEAREST_FALLBACK, INPUT_SHARE, LARGE_WINDOW, Surface
 from .routes import PREFIX, Routes, checked_routes, is_route, normal
 from .rules import choose
 from .tasks import TASKS
+
+if TYPE_CHECKING:
+    from ..policy import Policy
 
 ASSUMED_OUTPUT_TOKENS: Final = 1_024
 
@@ -63,16 +66,21 @@ def explain(
     allow: Iterable[str] | None = None,
     deny: Iterable[str] | None = None,
     assume_output_tokens: int | None = ASSUMED_OUTPUT_TOKENS,
+    policy: Policy | None = None,
 ) -> RouteDecision:
     """Show what would be asked for a request, and why; the arguments are those of `resolve_route`.
 
-    The route is the request's `model`, or `aisa/auto` where it has none (Gemini's is in the path). A model that is no
-    route is asked as it was named, unfiltered. Where nothing is left, the chain is empty and the table says why.
+    With a `policy`, its `routes`, `allow` and `deny` hold where they are not given here. The route is the request's
+    `model`, or `aisa/auto` where it has none (Gemini's is in the path). A model that is no route is asked as it was
+    named, unfiltered. Where nothing is left, the chain is empty and the table says why.
 
     Raises:
         ModelNotFoundError: there is no such route.
         ConfigurationError: an argument cannot work.
     """
+    if policy is not None:
+        routes = policy.own_routes if routes is None else routes
+        allow, deny = policy.allow if allow is None else allow, policy.deny if deny is None else deny
     asked = Asked.of(request, surface, routes, allow, deny, assume_output_tokens)
     named = request.get("model") or "aisa/auto"
     if not isinstance(named, str):

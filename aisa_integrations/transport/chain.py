@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..errors import ConfigurationError
 from ..policy import Policy, checked_fallbacks
@@ -54,22 +54,28 @@ def chain_of(place: Place, body: Mapping[str, Any] | None, policy: Policy, *, re
     if body is not None and place.surface is not Surface.GEMINI:
         model = body.get("model") if isinstance(body.get("model"), str) else None
     if body is None or not place.surface.full_policy:
+        if model is not None and _is_route(model):
+            raise ConfigurationError(
+                f"{model} is a route; those work on chat and generateContent, not on {place.path}."
+            )
         return Chain(model, (model,))
     entries = _entries(model, body.get("models") if place.surface is Surface.CHAT else None, policy)
     if not repeatable:
         entries = entries[:1]
-    if policy.max_cost_usd is None and all(isinstance(entry, str) and not _is_route(entry) for entry in entries):
+    if policy.cap is None and all(isinstance(entry, str) and not _is_route(entry) for entry in entries):
         return Chain(model or _first(entries), tuple(dict.fromkeys(entries)) or (None,))  # type: ignore[arg-type]
     return _resolved(place, body, policy, model or _first(entries), entries)
 
 
 def _entries(model: str | None, named: object, policy: Policy) -> Sequence[str | Fallback]:
     if named is None:
-        return () if model is None else (model, *policy.fallbacks)
+        return () if model is None else (model, *policy.chain)
     if not isinstance(named, list) or not all(isinstance(one, (str, Mapping)) and one for one in named):
         raise ConfigurationError(f"`models` is a list of model ids to ask in turn, not {named!r}.")
     # With the model among them, the list alone says the order.
-    return checked_fallbacks(named if model is None or model in named else [model, *named])
+    fallbacks = checked_fallbacks(named)
+    within = model is None or model in [one if isinstance(one, str) else one.model for one in fallbacks]
+    return fallbacks if within else (cast(str, model), *fallbacks)
 
 
 def _resolved(
@@ -86,10 +92,10 @@ def _resolved(
 
             surface: Any = place.surface.value
             decision = resolve_route(
-                name, body, surface=surface, routes=policy.routes, allow=policy.allow, deny=policy.deny
+                name, body, surface=surface, routes=policy.own_routes, allow=policy.allow, deny=policy.deny
             )
             routed, stands_for = routed or decision, decision.chain
-        limit = min((limit for limit in (cap, policy.max_cost_usd) if limit is not None), default=None)
+        limit = min((limit for limit in (cap, policy.cap) if limit is not None), default=None)
         for one in stands_for:
             if one not in ids:
                 ids.append(one)

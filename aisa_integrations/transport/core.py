@@ -14,6 +14,7 @@ import httpx2
 from ..policy import FailoverEvent, Policy
 from ..settings import ApiKey, Settings
 from ..tracking import Spend, listeners
+from .causes import Cause
 from .effects import Answer, Fail, HandOver, PassOn, Send, Steps
 from .exchange import Surroundings, exchange
 from .failures import line
@@ -80,7 +81,8 @@ class Core:
 
     def notify(self, event: FailoverEvent, policy: Policy) -> None:
         """Log a failover, and tell the policy's listener; what the listener raises is logged too."""
-        status = "no reply" if event.status is None else f"status {event.status}"
+        unsent = event.cause in (Cause.BUDGET, Cause.OVER_CAP)
+        status = f"status {event.status}" if event.status is not None else "not sent" if unsent else "no reply"
         pause = f" in {event.waited:.2g} s" if event.waited else ""
         logger.warning(
             "%s failed (%s, %s); asking %s%s",

@@ -7,6 +7,7 @@ holds the key; exceptions go into it as values, so that no traceback through it 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ from .failures import error_body, error_event, suggestions
 from .gate import Gate, is_gated
 from .health import Health, still_cooling
 from .history import History
-from .memory import Memory, is_cacheable, usage_of_hit
+from .memory import Memory, is_cacheable, usage_of_hit, without_bill
 from .metering import read_usage
 from .plan import Ask, GiveUp, Plan
 from .readers import StreamReader
@@ -123,12 +124,14 @@ class _Run:
         while isinstance(ask, Ask):
             if ask.pause:
                 yield Wait(ask.pause)
-            wire = write(call, ask.model, ask_usage=self._asks_usage(ask.model))
+            ask_usage = self._asks_usage(ask.model)
+            wire = write(call, ask.model, ask_usage=ask_usage)
             verdict = yield from self._ask(wire)
             if verdict is None:
                 return
             after = self._after(ask.model, wire, verdict)
-            if isinstance(after, Ask):
+            # Going without the usage that we alone asked for is no failover, and nothing to tell anyone.
+            if isinstance(after, Ask) and not (ask_usage and after.model == ask.model and _refuses_usage(verdict)):
                 yield Notify(
                     FailoverEvent(ask.model or "", after.model or "", verdict.cause.value, verdict.seen, after.pause)
                 )
@@ -242,13 +245,14 @@ class _Run:
 
     def _answer_from(self, entry: Any, memory: Memory) -> Answer:
         """Answer from the cache, at no cost."""
-        usage, parsed = usage_of_hit(entry), jiter.from_json(entry.body)
+        usage, parsed = usage_of_hit(entry), without_bill(jiter.from_json(entry.body))
         record = self._history.close(
             entry.served_by or None, usage, ttft=self._history.seconds, saved=entry.cost, cached=True
         )
         headers = [*self._history.headers(entry.served_by or None, usage), ("x-aisa-cache", "hit")]
         if not self._call.streams:
-            return Answer(200, (*headers, _JSON), entry.body, parsed=parsed, exchange=record)
+            body = json.dumps(parsed, ensure_ascii=False).encode()
+            return Answer(200, (*headers, _JSON), body, parsed=parsed, exchange=record)
         events = memory.replay(parsed)
         stream = ("content-type", "text/event-stream; charset=utf-8")
         return Answer(200, (*headers, stream), framed(events), parsed=parsed, exchange=record, events=tuple(events))

@@ -77,10 +77,11 @@ def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (
         next_step += f" {who} to wait {math.ceil(verdict.retry_after * 10) / 10:g} s."
     message = verdict.message.rstrip()
     words = message if message.endswith((".", "!", "?")) else f"{message}."
-    where = f" [{model}]" if model and not _names(message, model) else ""
+    several = len({attempt.model for attempt in attempts}) > 1
+    # With several models the words are the last one's, and the lines below say whose.
+    where = f" [{model}]" if model and not several and not _names(message, model) else ""
     text = " ".join(part for part in (f"{words}{where}", next_step) if part)
-    models = {attempt.model for attempt in attempts}
-    return text + _lines(attempts) if len(models) > 1 else text
+    return text + _lines(attempts) if several else text
 
 
 def _names(message: str, model: str) -> bool:

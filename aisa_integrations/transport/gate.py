@@ -6,6 +6,7 @@ A model that may not be asked is left for the next one, as if it had refused; no
 from __future__ import annotations
 
 import functools
+import logging
 import secrets
 from collections.abc import Callable, Generator
 from decimal import Decimal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # What these answer with is not written by a model: their prompt is all that costs.
 _WITHOUT_OUTPUT: Final = ("/v1/embeddings", "/v1/rerank")
 _NOTHING: Final = Decimal(0)
+logger: Final = logging.getLogger("aisa_integrations")
 
 
 class Gate:
@@ -61,7 +63,7 @@ class Gate:
         self._monotonic = monotonic
         self._now = now
         self._budget = call.policy.budget if call.place.metered else None
-        self._limits = call.policy.limits if call.place.metered else None
+        self._limits = call.policy.pace if call.place.metered else None
         self._call_id = ""
         self._reservation: Reservation | None = None
         # The place in the line of the key, and the monotonic second at which a request was let through.
@@ -104,7 +106,7 @@ class Gate:
         ledger, bill = self._budget.ledger, (reservation, cost, self._now())
         kind, estimated = usage.cost_kind if usage is not None else None, _at_catalogue_price(usage, model)
         return Consult(
-            functools.partial(ledger.settle, *bill, kind=kind, estimated=estimated),
+            functools.partial(_settle, functools.partial(ledger.settle, *bill, kind=kind, estimated=estimated), model),
             self._blocks,
             functools.partial(ledger.settle_later, *bill, kind=kind, estimated=estimated),
         )
@@ -218,7 +220,19 @@ class Gate:
 
 def is_gated(call: Call) -> bool:
     """Say whether anything stands before the requests of a call."""
-    return bool(call.caps) or (call.place.metered and (call.policy.budget or call.policy.limits) is not None)
+    return bool(call.caps) or (call.place.metered and (call.policy.budget or call.policy.pace) is not None)
+
+
+def _settle(settle: Callable[[], Any], model: str | None) -> None:
+    settled = settle()
+    if getattr(settled, "overrun", False):
+        logger.warning(
+            "%s was billed $%s, above the $%s set aside for it: its price is dearer than was known, "
+            "and the budget may have been passed",
+            model or "a model",
+            settled.cost,
+            settled.reserved,
+        )
 
 
 def _refused(cause: Cause, words: str, code: str) -> Verdict:

@@ -82,6 +82,17 @@ class Memory:
         return [*events, Event(b"[DONE]")] if call.place.surface is Surface.CHAT else events
 
 
+def without_bill(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored answer as a hit: its cost is 0, and what was left in the wallet is long out of date."""
+    reply = dict(parsed)
+    for name in ("usage", "usageMetadata"):
+        usage = reply.get(name)
+        if isinstance(usage, dict) and ("cost" in usage or "credits_remaining" in usage):
+            reply[name] = {**usage, "cost": 0}
+            reply[name].pop("credits_remaining", None)
+    return reply
+
+
 def usage_of_hit(entry: Entry) -> Usage:
     """Return the usage of a stored answer: its tokens as they were, its cost 0, for nothing was asked."""
     usage = read_usage((entry.body,), {}, None)
