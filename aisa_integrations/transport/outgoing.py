@@ -56,7 +56,11 @@ def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float
             headers["Content-Length"] = str(len(wire.content))
         stream = httpx2.ByteStream(wire.content)
     timeouts = wire.call.timeouts
-    timeout: dict[str, float | None] = {step: _within(limit, seconds) for step, limit in timeouts.items()}
+    # A timeout of 0 would make the socket non-blocking, which is another error than "too late".
+    share = max(0.001, seconds)
+    timeout: dict[str, float | None] = {
+        step: share if limit is None or limit > share else max(0.001, limit) for step, limit in timeouts.items()
+    }
     extensions = {**request.extensions, "timeout": timeout}
     extensions.pop("aisa", None)
     headers["Authorization"] = f"Bearer {key.reveal()}"
@@ -74,13 +78,8 @@ def let_flow(built: httpx2.Request, wire: Wire) -> float | None:
     return timeouts["read"]
 
 
-def _within(limit: float | None, seconds: float) -> float:
-    # A timeout of 0 would make the socket non-blocking, which is another error than "too late".
-    return max(0.001, seconds if limit is None else min(limit, seconds))
-
-
 def _has_foreign_query(query: bytes) -> bool:
-    return any(mark in query for mark in _FOREIGN_MARKS)
+    return bool(query) and any(mark in query for mark in _FOREIGN_MARKS)
 
 
 def _own_query(query: bytes) -> bytes:
