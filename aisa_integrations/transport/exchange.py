@@ -272,7 +272,7 @@ class _Run:
         history, place = self._history, self._call.place
         model = self._plan.asked_as(history.attempts[-1].model) if history.attempts else self._call.model
         record = history.close(None, error=verdict.cause.value)
-        headers = [*history.gateway_headers(), _JSON, ("x-should-retry", "false"), *history.headers(None)]
+        headers = [*history.gateway_headers(), _JSON, ("x-should-retry", "false"), *self._headers(None)]
         if verdict.retry_after is not None:
             headers.append(("retry-after", str(math.ceil(verdict.retry_after))))
         if verdict.request_id is not None and verdict.request_id.isascii() and verdict.request_id.isprintable():
