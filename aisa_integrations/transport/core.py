@@ -133,13 +133,14 @@ def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None,
         headers = response.headers
         del headers["content-encoding"]
     if isinstance(effect, Answer):
-        response.status_code = effect.status
+        if response.status_code != effect.status:
+            response.status_code = effect.status
+            # It belongs to the gateway's own status.
+            response.extensions.pop("reason_phrase", None)
         if effect.verdict is not None or "content-length" not in headers:
             headers["content-length"] = str(len(effect.body))
             if "transfer-encoding" in headers:
                 del headers["transfer-encoding"]
-        # The phrase of the gateway's status line, which may belong to another status.
-        response.extensions.pop("reason_phrase", None)
     elif isinstance(effect, HandOver) and "content-length" in headers:
         del headers["content-length"]
     for name, value in effect.headers:
