@@ -131,7 +131,8 @@ def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None,
         # It was decoded on the way, which used the response up.
         response = httpx2.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
         headers = response.headers
-        del headers["content-encoding"]
+        for name in ("content-encoding", "content-length"):
+            headers.pop(name, None)
     if isinstance(effect, Answer):
         if response.status_code != effect.status:
             response.status_code = effect.status
