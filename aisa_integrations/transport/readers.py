@@ -135,8 +135,10 @@ class ChatReader(StreamReader):
         if not isinstance(choice, dict) or choice.get("finish_reason") or choice.get("index", 0) not in self._seen:
             return False
         delta = choice.get("delta")
-        text = delta.get("content") if isinstance(delta, dict) else None
-        if isinstance(text, str) and text and self.error is None:
+        if not isinstance(delta, dict) or "tool_calls" in delta or "function_call" in delta or self.error is not None:
+            return False
+        text = delta.get("content")
+        if isinstance(text, str) and text:
             self._text.append(text)
             self.has_content = True
             return True
