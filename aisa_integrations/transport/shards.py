@@ -113,7 +113,13 @@ class ShardedTransport(httpx2.AsyncBaseTransport):
         shard.under_way -= 1
 
     async def aclose(self) -> None:
-        """Close every connection; who waits for one begins anew."""
+        """Close every connection; who waits for one begins anew, on one that is kept no longer than its request."""
+        # Nobody closes this again: a later call of the client makes another one.
+        self._limits = httpx2.Limits(
+            max_connections=self._limits.max_connections,
+            max_keepalive_connections=0,
+            keepalive_expiry=self._limits.keepalive_expiry,
+        )
         shards, self._shards, self._with_room = self._shards, [], []
         while self._waiting:
             if not (waiter := self._waiting.popleft()).done():
