@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
-SOURCE := $(wildcard aisa_integrations tests benchmarks examples)
+SOURCE := $(wildcard aisa_integrations tests benchmarks chaos examples)
 ARGS   ?=
 
 # uv trusts what the system trusts, as curl does: company networks have certificates of their own.
@@ -18,7 +18,7 @@ export UV_SYSTEM_CERTS := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest coverage lint format types bench record lock dev clean
+.PHONY: help demo test test-lowest test-newest coverage lint format types bench chaos record lock dev clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ record: $(VENV)/.dev  ## record the cassettes anew (live with AISA_API_KEY, else
 
 bench: $(VENV)/.dev  ## CPU against the stock clients, as ratios
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+chaos: $(VENV)/.dev  ## 20,000 calls to models that fail in every way: nothing lost, every bill found
+	@$(BIN)/python -m chaos.run $(ARGS)
 
 # ---- both ends of the declared ranges -------------------------------------------------------------------------------
 # The package's own dependencies at the lowest declared or newest available version; the tools as dev.in allows.
