@@ -272,9 +272,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos.run", description=__doc__.partition("\n")[0])
     for name, value in (("calls", 20_000), ("threads", 16), ("tasks", 48), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
-    # Each failover is a record: here they are what is asked for.
-    logging.getLogger("aisa_integrations").setLevel(logging.CRITICAL)
-    report = run(Size(**vars(parser.parse_args())))
+    size = Size(**vars(parser.parse_args()))
+    logger = logging.getLogger("aisa_integrations")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # each failover is a record, and here they are what is asked for
+    try:
+        report = run(size)
+    finally:
+        logger.setLevel(level)
     shown = [f"  {problem}" for problem in report.problems[:20]]
     verdict = [f"{len(report.problems)} problems:", *shown] if report.problems else ["all is as it ought to be"]
     sys.stdout.write("\n".join([table(report), *verdict, ""]))
