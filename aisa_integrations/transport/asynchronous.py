@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 import weakref
@@ -41,6 +42,7 @@ from .flow import AnyFlow, Flow, FramedFlow, Out
 from .loops import closing
 from .network import Async, AsyncPool, NetworkOptions
 from .outgoing import failure_of, let_flow, too_late
+from .passing import AsyncPassed
 from .request import Call, CallOptions
 from .sync import DRAIN_SECONDS
 
@@ -66,6 +68,11 @@ class AsyncReply:
     def inherited(self) -> bool:
         """Say whether it was opened by the process that this one was forked from, and is that one's to read."""
         return self._generation != generation()
+
+    @property
+    def is_here(self) -> bool:
+        """Say whether the running loop is the one it was opened on."""
+        return asyncio.get_running_loop() is self._loop
 
     async def read(self, expires: float | None) -> bytes | Failed | Signal:
         """Return the next piece; with `expires`, no later than that monotonic second."""
@@ -110,7 +117,9 @@ class AsyncReply:
 
     async def aclose(self) -> None:
         """Give the connection back, or close it where the body was not read to its end."""
-        if self._ended:
+        if not self.is_here:
+            self.abort()
+        elif self._ended:
             await self._close()
         else:
             # Closing a connection waits, and a caller that is cancelled there would leave its slot taken for ever.
@@ -132,7 +141,7 @@ class AsyncReply:
 
     def abort(self) -> None:
         """Have the connection closed by its loop, from any thread; nothing is left to do where that loop is gone."""
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # its loop is closed
             self._loop.call_soon_threadsafe(lambda: closing(self._loop, self._close()))
 
 
@@ -191,13 +200,13 @@ class _AsyncReading(Generic[Out]):
         if self._reply.inherited:
             keep_inherited(self.flow, self._reply)
             return
-        when_calm(self.flow.drop)
+        self.flow.leave()
         try:
             if isinstance(sys.exception(), (GeneratorExit, asyncio.CancelledError)):
                 self.flow.hurry_chores()
             for chore in self.flow.take_chores():
                 await consulted(chore)
-            if self.flow.reader.done:
+            if self.flow.reader.done and self._reply.is_here:
                 await self._reply.drain()
         finally:
             await self._reply.aclose()
@@ -257,9 +266,9 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
             assert reply is not None
             return shaped(effect, response, _AsyncBody(effect, reply, steps))
         if isinstance(effect, PassOn):
-            assert response is not None
+            assert reply is not None
             steps.close()
-            return shaped(effect, response, response.stream)
+            return shaped(effect, response, AsyncPassed(reply))
         return shaped(effect, response, httpx2.ByteStream(effect.body))
 
     async def run(

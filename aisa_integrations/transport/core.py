@@ -127,7 +127,7 @@ def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None,
         made.headers["content-length"] = str(len(effect.body))
         return made
     headers = response.headers
-    if "content-encoding" in headers and not isinstance(effect, PassOn):
+    if "content-encoding" in headers:
         # It was decoded on the way, which used the response up.
         response = httpx2.Response(response.status_code, headers=headers, stream=stream, extensions=response.extensions)
         headers = response.headers

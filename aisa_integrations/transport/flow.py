@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
+from ..locks import when_calm
 from ..usage import Exchange
 from .effects import CLOSED, ENDED, Consult, Event, Failed, HandOver, Signal, Steps, Tail, framed
 from .verdict import Verdict
@@ -93,6 +94,16 @@ class AnyFlow(ABC, Generic[Out]):
     def drop(self) -> None:
         """Settle the exchange of a stream that the caller has left."""
         self._settle(CLOSED)
+
+    def leave(self) -> None:
+        """Settle as `drop` does; amid a locked section of a thread that is collecting, wholly and right after it."""
+        postponed = False
+
+        def settle() -> None:
+            self.abandon() if postponed else self.drop()
+
+        when_calm(settle)
+        postponed = True
 
     def take_chores(self) -> tuple[Consult, ...]:
         """Return what the stores are to be told, once."""

@@ -40,6 +40,7 @@ from .effects import (
 from .flow import AnyFlow, Flow, FramedFlow, Out
 from .network import NetworkOptions, Sync, SyncPool
 from .outgoing import failure_of, let_flow, too_late
+from .passing import SyncPassed
 from .request import Call, CallOptions
 from .watchdog import socket_of, watchdog
 
@@ -177,7 +178,7 @@ class _SyncReading(Generic[Out]):
         if self._reply.inherited:
             keep_inherited(self.flow, self._reply)
             return
-        when_calm(self.flow.drop)
+        self.flow.leave()
         try:
             for chore in self.flow.take_chores():
                 chore.action()
@@ -241,9 +242,9 @@ class AisaTransport(httpx2.BaseTransport):
             assert reply is not None
             return shaped(effect, response, _SyncBody(effect, reply, steps))
         if isinstance(effect, PassOn):
-            assert response is not None
+            assert reply is not None
             steps.close()
-            return shaped(effect, response, response.stream)
+            return shaped(effect, response, SyncPassed(reply))
         return shaped(effect, response, httpx2.ByteStream(effect.body))
 
     def run(

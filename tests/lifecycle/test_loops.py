@@ -1,6 +1,7 @@
 """One async client on many event loops: every call answers, and nothing of a loop stays behind it."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import threading
@@ -148,3 +149,20 @@ def test_it_is_used_from_a_debugging_loop(face: Face, gateway: LocalGateway) -> 
     client = face.make(gateway.api_key, base_url=gateway.url)
     with no_noise():
         assert "hello" in asyncio.run(_call(face, client), debug=True)
+
+
+@pytest.mark.parametrize("how", ["closed", "read on"])
+def test_a_stream_that_outlives_its_loop(face: Face, how: str, gateway: LocalGateway) -> None:
+    client = face.make(gateway.api_key, base_url=gateway.url)
+    with no_noise():
+        stream, pieces = asyncio.run(_begun(face, client))
+
+        async def later() -> None:
+            if how == "closed":
+                await (stream.close if hasattr(stream, "close") else stream.aclose)()
+            else:
+                with contextlib.suppress(Exception):
+                    await anext(pieces)
+
+        asyncio.run(later())
+        assert "hello" in face.ask(client)
