@@ -25,6 +25,8 @@ COMPARISONS = {
     "import": ("import_time", "import"),
     "openai": ("openai_clients", "openai_client() / stock openai"),
     "gateway": ("gateway_clients", "GatewayClient / bare httpx2"),
+    "failover": ("failover", "a failed first model"),
+    "many": ("many_at_once", "1,000 calls at once"),
 }
 PACKAGES = ("openai", "httpx2", "httpcore2", "jiter")
 

@@ -1,7 +1,8 @@
 """A bare server of canned chat replies in a process of its own, so that its CPU time is nobody's.
 
-It speaks HTTP/1.1 with keep-alive, and knows two answers: a completion, and a stream of as many events as the model's
-name says (`chunks-200`), each in an HTTP chunk of its own and all of them written at once.
+It speaks HTTP/1.1 with keep-alive, and the model's name says what it answers: `chunks-200` a stream of as many events,
+each in an HTTP chunk of its own and all of them written at once; `fails-500` that status; `after-200` a completion
+after so many milliseconds; anything else a completion.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _USAGE = {
 }
 _TEXT = "The sky is blue because air scatters short waves of light more than long ones, and blue is short. " * 4
 _CHUNKS = re.compile(rb'"model": ?"chunks-(\d+)"')
+_FAILS = re.compile(rb'"model": ?"fails-(\d+)"')
+_AFTER = re.compile(rb'"model": ?"after-(\d+)"')
 _LENGTH = re.compile(rb"content-length: ?(\d+)", re.IGNORECASE)
 
 
@@ -47,6 +50,12 @@ def _stream(chunks: int, with_usage: bool) -> bytes:
     return head + b"".join(b"%x\r\n%s\r\n" % (len(event), event) for event in framed) + b"0\r\n\r\n"
 
 
+def _failure(status: int) -> bytes:
+    body = b'{"error":{"code":"gateway_error","message":"the model behind the gateway failed"}}'
+    head = b"HTTP/1.1 %d Failed\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (status, len(body))
+    return head + body
+
+
 class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._received = b""
@@ -64,8 +73,14 @@ class _Connection(asyncio.Protocol):
         if not separator or len(rest) < length:
             return
         self._received = rest[length:]
-        asked = _CHUNKS.search(rest)
-        self._transport.write(_stream(int(asked[1]), b'"include_usage"' in rest) if asked else self._plain)
+        if asked := _CHUNKS.search(rest):
+            self._transport.write(_stream(int(asked[1]), b'"include_usage"' in rest))
+        elif asked := _FAILS.search(rest):
+            self._transport.write(_failure(int(asked[1])))
+        elif asked := _AFTER.search(rest):
+            asyncio.get_running_loop().call_later(int(asked[1]) / 1000, self._transport.write, self._plain)
+        else:
+            self._transport.write(self._plain)
 
 
 @contextmanager
@@ -84,7 +99,7 @@ def serving() -> Iterator[str]:
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Connection, "127.0.0.1", 0)
+    server = await loop.create_server(_Connection, "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     # Whoever started it closes its input, or dies.
     await loop.run_in_executor(None, sys.stdin.read)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -203,9 +203,7 @@ class _Run:
         if isinstance(outcome, Streaming):
             yield from self._hand_over(wire, outcome)
             return
-        usage = NO_USAGE
-        if isinstance(outcome, Whole):
-            usage = read_usage((outcome.body,), head.headers, wire.model)
+        usage = read_usage((outcome.body,) if isinstance(outcome, Whole) else (), head.headers, wire.model)
         history.answered(wire, head.status, usage.cost)
         if self._gate is not None:
             yield from _consult(self._gate.leave(usage.cost, usage, wire.model))
@@ -227,6 +225,9 @@ class _Run:
         last = reader.flush() if end is not CLOSED else []
         verdict = judge_end(head, reader, end, unix_now=self._world.now())
         usage = read_usage(reader.usage, head.headers, wire.model)
+        if verdict is not None or (end is CLOSED and not reader.ended):
+            # What a broken stream had said so far is a running figure, and not its bill.
+            usage = replace(usage, cost=None, cost_kind=None)
         cause = verdict.cause.value if verdict is not None else None
         history.ended(wire, head.status, cause, usage.cost)
         record = history.close(wire.model, usage, ttft=ttft, error=cause)
