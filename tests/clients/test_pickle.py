@@ -159,7 +159,7 @@ def test_a_client_goes_to_workers_that_were_spawned(
 @pytest.mark.parametrize("face", OPENAIS, ids=str)
 @pytest.mark.parametrize("way", [pickle.dumps, copy.deepcopy], ids=["pickle", "deepcopy"])
 def test_a_client_with_a_users_http_client_says_that_it_cannot(face: Face, way: Callable[[Any], Any]) -> None:
-    http_client = httpx2.Client() if face is OPENAI else httpx2.AsyncClient()
+    http_client: Any = httpx2.Client() if face is OPENAI else httpx2.AsyncClient()
     client = face.make("sk-any", http_client=http_client)
     for one in (client, client.with_options(timeout=3)):
         with pytest.raises(TypeError, match=r"http_client=.*limits=, proxy=, verify= or event_hooks="):

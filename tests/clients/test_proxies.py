@@ -22,7 +22,7 @@ def proxy() -> Iterator[ForwardProxy]:
 
 @pytest.fixture(params=FACES, ids=str)
 def face(request: pytest.FixtureRequest) -> Face:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 def _ask(face: Face, gateway: LocalGateway, **options: Any) -> str:

@@ -29,7 +29,7 @@ EVIL = "https://evil.example"
 
 @pytest.fixture(params=FACES, ids=str)
 def face(request: pytest.FixtureRequest) -> Face:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 def client_of(face: Face, gateway: LocalGateway, **options: Any) -> Any:
