@@ -249,7 +249,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
         self, settings: Settings, policy: Policy | None = None, network: NetworkOptions | Async | None = None
     ) -> None:
         self.core = Core(settings, policy or Policy())
-        options = network or NetworkOptions()
+        options = self._made_with = network or NetworkOptions()
         self._network: Async = AsyncPool(options, settings.origin) if isinstance(options, NetworkOptions) else options
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -334,4 +334,4 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
         return f"AsyncAisaTransport({self.core.settings.origin})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.core.settings, self.core.policy))
+        return (type(self), (self.core.settings, self.core.policy, self._made_with))

@@ -225,7 +225,7 @@ class AisaTransport(httpx2.BaseTransport):
         self, settings: Settings, policy: Policy | None = None, network: NetworkOptions | Sync | None = None
     ) -> None:
         self.core = Core(settings, policy or Policy())
-        options = network or NetworkOptions()
+        options = self._made_with = network or NetworkOptions()
         self._network: Sync = SyncPool(options, settings.origin) if isinstance(options, NetworkOptions) else options
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -308,4 +308,4 @@ class AisaTransport(httpx2.BaseTransport):
         return f"AisaTransport({self.core.settings.origin})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.core.settings, self.core.policy))
+        return (type(self), (self.core.settings, self.core.policy, self._made_with))
