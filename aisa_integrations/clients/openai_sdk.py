@@ -6,7 +6,7 @@ What is touched of openai's private side is here, each with the reason; `tests/s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any, Final
 
 import httpx2
@@ -96,6 +96,15 @@ class _AisaFace:
         return super().copy(websocket_base_url=_NO_WEBSOCKETS, _extra_kwargs=extra, **changes)  # type: ignore[misc]
 
     with_options = copy
+
+    def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
+        """Send a request; retries that its options ask for go to the policy, as those of a copy do."""
+        rounds = options.max_retries
+        if isinstance(rounds, int):
+            options = copy(options)
+            options.max_retries = openai.NOT_GIVEN
+            return self.copy(max_retries=rounds).request(cast_to, options, **how)
+        return super().request(cast_to, options, **how)  # type: ignore[misc]
 
     @staticmethod
     def _wrap(http_client: Any, face: Face) -> Any:

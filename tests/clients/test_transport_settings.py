@@ -11,7 +11,7 @@ import pytest
 
 from aisa_integrations import ConfigurationError
 from aisa_integrations.local import LocalGateway
-from tests.clients.faces import ASYNC_OPENAI, GENAI, GENAI_AIO, SDK_FACES, Face
+from tests.clients.faces import ASYNC_OPENAI, BODY, GENAI, GENAI_AIO, OPENAI, SDK_FACES, Face
 
 each = pytest.mark.parametrize("face", SDK_FACES, ids=str)
 
@@ -161,3 +161,15 @@ def test_the_default_timeouts(face: Face, gateway: LocalGateway) -> None:
     hooks = {"request": [async_note if face is ASYNC_OPENAI else note]}
     face.ask(face.make(gateway.api_key, base_url=gateway.url, event_hooks=hooks))
     assert (seen[0]["connect"], seen[0]["read"]) == (10, 120)
+
+
+@pytest.mark.parametrize("face", [OPENAI, ASYNC_OPENAI], ids=str)
+@pytest.mark.parametrize("fault", ["connection_reset", "server_error"])
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_retries_of_one_request_are_the_policys(face: Face, fault: str, rounds: int, gateway: LocalGateway) -> None:
+    gateway.script.fail("*", fault)
+    client = face.make(gateway.api_key, base_url=gateway.url, max_retries=2)
+    options: Any = {"max_retries": rounds}
+    with pytest.raises(openai.APIError):
+        face.run(lambda: client.post("/chat/completions", cast_to=object, body=BODY, options=options))
+    assert len(gateway.requests) == rounds + 1
