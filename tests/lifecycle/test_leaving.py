@@ -226,3 +226,21 @@ def test_a_hundred_cancelled_calls_leave_every_slot_free(face: Face, gateway: Lo
     with no_noise():
         asyncio.run(in_a_row())
     assert eventually(lambda: gateway.in_flight == 0)
+
+
+@pytest.mark.parametrize("face", ASYNC_FACES, ids=str)
+def test_leaving_the_queue_for_a_slot_lets_the_next_one_in(face: Face, gateway: LocalGateway) -> None:
+    gateway.script.fail("*", "slow_first_byte", seconds=0.02)
+    client = eager(face, gateway)
+
+    async def in_a_crowd() -> None:
+        async with asyncio.timeout(5):
+            for turn in range(10):
+                tasks = [asyncio.create_task(_work(face, "plain", client)) for _ in range(8)]
+                await asyncio.sleep(0.003 * turn)
+                for task in tasks[turn % 3 :: 2]:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    with no_noise():
+        asyncio.run(in_a_crowd())
