@@ -30,14 +30,20 @@ def main() -> None:
         client = openai_client(gateway.api_key, base_url=gateway.url)
 
         print("1. openai.OpenAI, streamed, asking gpt-4o:")
-        question = [{"role": "user", "content": "In one sentence: why is the sky blue?"}]
-        for chunk in client.chat.completions.create(model="gpt-4o", messages=question, max_tokens=60, stream=True):
+        for chunk in client.chat.completions.create(
+            model="gpt-4o",
+            messages=[{"role": "user", "content": "In one sentence: why is the sky blue?"}],
+            max_tokens=60,
+            stream=True,
+        ):
             print(chunk.choices[0].delta.content or "", end="", flush=True)
 
         print("\n\n2. openai.OpenAI, structured output into a pydantic model, asking gpt-4.1-mini:")
-        question = [{"role": "user", "content": "Name a big city, its country and its population."}]
         parsed = client.chat.completions.parse(
-            model="gpt-4.1-mini", messages=question, response_format=City, max_tokens=120
+            model="gpt-4.1-mini",
+            messages=[{"role": "user", "content": "Name a big city, its country and its population."}],
+            response_format=City,
+            max_tokens=120,
         )
         print(repr(parsed.choices[0].message.parsed))
 
