@@ -5,7 +5,9 @@ What is touched of google-genai's private side is here, each with the reason; `t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
@@ -20,6 +22,7 @@ from .http import AsyncHttp, SyncHttp, async_http, for_async, for_sync, sync_htt
 try:
     from google import genai
     from google.genai import client as genai_module
+    from google.genai import models as genai_models
     from google.genai import types
 except ImportError as error:  # pragma: no cover - the hint itself is tested in a bare environment
     raise ImportError('genai_client needs google-genai: pip install "aisa-integrations[google]"') from error
@@ -71,11 +74,50 @@ class _SyncHttp(SyncHttp):
         return super().build_request(*args, timeout=self.timeout if timeout is None else timeout, **kwargs)
 
 
+# The replies that a stream under way has opened.
+_opened: Final[ContextVar[list[httpx2.Response] | None]] = ContextVar("aisa_genai_opened", default=None)
+
+
 class _AsyncHttp(AsyncHttp):
     """The async HTTP client below."""
 
+    async def send(self, *args: Any, **kwargs: Any) -> httpx2.Response:
+        response = await super().send(*args, **kwargs)
+        if (opened := _opened.get()) is not None:
+            opened.append(response)
+        return response
+
     def build_request(self, *args: Any, timeout: Any = None, **kwargs: Any) -> httpx2.Request:
         return super().build_request(*args, timeout=self.timeout if timeout is None else timeout, **kwargs)
+
+
+class _AsyncModels(genai_models.AsyncModels):
+    """The SDK's own, whose streams close what they opened."""
+
+    async def generate_content_stream(self, **arguments: Any) -> AsyncIterator[types.GenerateContentResponse]:
+        return _closing(await super().generate_content_stream(**arguments))
+
+
+async def _closing(stream: Any) -> AsyncIterator[types.GenerateContentResponse]:
+    """Give what a stream gives, and close its request when it is left: the SDK leaves that to the collector."""
+    opened: list[httpx2.Response] = []
+    try:
+        while True:
+            token = _opened.set(opened)
+            try:
+                chunk = await anext(stream)
+            except StopAsyncIteration:
+                return
+            finally:
+                with contextlib.suppress(ValueError):  # thrown out of here by the collector, in another context
+                    _opened.reset(token)
+            yield chunk
+    finally:
+        # A loop that ends closes all generators at once, and may be in there already.
+        with contextlib.suppress(RuntimeError):
+            await stream.aclose()
+        for response in opened:
+            await response.aclose()
 
 
 @_without_what_is_not_served
@@ -85,6 +127,12 @@ class _AsyncSide(genai_module.AsyncClient):
     def __init__(self, api_client: Any, http: httpx2.AsyncClient) -> None:
         super().__init__(api_client)
         self._http = http
+        self._closing_models = _AsyncModels(api_client)
+
+    @property
+    def models(self) -> genai_models.AsyncModels:
+        """Return what asks models."""
+        return self._closing_models
 
     async def aclose(self) -> None:
         """Close the async side: the SDK leaves a client that it was given open."""

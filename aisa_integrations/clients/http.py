@@ -1,4 +1,4 @@
-"""The httpx2 clients below the SDKs: our transport, and no redirect followed, whoever asks for it."""
+"""The httpx2 clients below the SDKs, on our transport; it makes an error of a redirect, so none is followed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,9 @@ Hooks = Mapping[str, list[Callable[..., Any]]]
 class SyncHttp(httpx2.Client):
     """Send through our transport."""
 
-    def send(self, request: httpx2.Request, *, follow_redirects: Any = False, **options: Any) -> httpx2.Response:
-        """Send a request; `follow_redirects` is not heard, for a redirect would take the prompt elsewhere."""
-        return super().send(request, follow_redirects=False, **options)
-
 
 class AsyncHttp(httpx2.AsyncClient):
     """Send through our async transport."""
-
-    async def send(self, request: httpx2.Request, *, follow_redirects: Any = False, **options: Any) -> httpx2.Response:
-        """Send a request; see `SyncHttp.send`."""
-        return await super().send(request, follow_redirects=False, **options)
 
 
 def sync_http(face: Face, cls: type[SyncHttp] = SyncHttp) -> SyncHttp:

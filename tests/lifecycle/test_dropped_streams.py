@@ -10,8 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from aisa_integrations import GatewayClient, Policy, async_openai_client, openai_client, track
+from aisa_integrations import Budget, GatewayClient, Policy, RateLimits, async_openai_client, openai_client, track
 from aisa_integrations.local import LocalGateway
+from aisa_integrations.locks import SafeLock
 from aisa_integrations.transport.network import NetworkOptions
 from tests.clients.faces import ASYNC_FACES, MESSAGES, OPENAI, SYNC_FACES, Face
 from tests.lifecycle.watching import eventually, no_noise
@@ -133,6 +134,21 @@ def test_a_stream_collected_while_another_call_is_made(gateway: LocalGateway) ->
         gc.collect()
         assert eventually(lambda: spend.calls == 20)
     assert gateway.wait(disconnects=10)
+
+
+def test_a_stream_collected_amid_a_locked_section_is_settled_after_it(gateway: LocalGateway) -> None:
+    """Its turn among those at once, and as the first call of a model, is given on; amid the section it would wait."""
+    endless(gateway)
+    policy = Policy(budget=Budget(usd=10), limits=RateLimits(at_once=1), max_retries=0, deadline=3)
+    client = GatewayClient(gateway.api_key, base_url=gateway.url, policy=policy)
+    with track() as spend:
+        stream = client.stream({"model": "gpt-4o", "messages": MESSAGES})
+        next(stream)
+        with SafeLock():
+            stream.close()
+            assert spend.calls == 0
+        assert spend.calls == 1
+        assert client.chat({"model": "gpt-4o", "messages": MESSAGES})["choices"]
 
 
 # ---- async ----------------------------------------------------------------------------------------------------------

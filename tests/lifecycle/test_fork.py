@@ -180,12 +180,48 @@ else:
 """
 
 
-@pytest.mark.parametrize("face", SYNC_FACES, ids=str)
+_ENDING_IN_ORDER_ASYNC = """
+import asyncio, gc, os, sys
+from aisa_integrations import track
+from tests.clients.faces import FACES
+face = next(face for face in FACES if face.name == sys.argv[1])
+client = face.make()
+loop = asyncio.new_event_loop()
+
+async def begun():
+    stream = face.open(client)
+    stream = await stream if hasattr(stream, "__await__") else stream
+    pieces = aiter(stream)
+    await anext(pieces)
+    return stream, pieces
+
+async def the_rest():
+    return "".join([face.piece(piece) async for piece in pieces])
+
+with track() as spend:
+    stream, pieces = loop.run_until_complete(begun())
+if pid := os.fork():
+    assert os.waitpid(pid, 0)[1] == 0
+    print(loop.run_until_complete(the_rest()))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+else:
+    if hasattr(stream, "close"):
+        asyncio.run(stream.close())
+    del stream, pieces
+    gc.collect()
+    assert spend.calls == 0
+    assert "hello" in face.ask(client)
+"""
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
 def test_a_child_that_ends_in_order_leaves_the_parent_alone(face: Face, gateway: LocalGateway) -> None:
     """Through the interpreter's own ending, where everything is collected."""
     gateway.script.set_style("*", chunk_delay=0.02)
     environment = {"AISA_API_KEY": gateway.api_key, "AISA_BASE_URL": gateway.url, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-X", "dev", "-W", "ignore::DeprecationWarning", "-c", _ENDING_IN_ORDER, face.name]
+    script = _ENDING_IN_ORDER_ASYNC if face.is_async else _ENDING_IN_ORDER
+    command = [sys.executable, "-X", "dev", "-W", "ignore::DeprecationWarning", "-c", script, face.name]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert run.stderr == ""
     assert "hello" in run.stdout

@@ -229,6 +229,28 @@ def test_a_hundred_cancelled_calls_leave_every_slot_free(face: Face, gateway: Lo
 
 
 @pytest.mark.parametrize("face", ASYNC_FACES, ids=str)
+def test_a_second_cancellation_while_the_connection_closes(face: Face, gateway: LocalGateway) -> None:
+    gateway.script.fail("*", "hang_after_content")
+    client = eager(face, gateway)
+
+    async def impatient() -> None:
+        for turns in range(12):
+            task = asyncio.create_task(_work(face, "stream", client))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        gateway.script.clear()
+        assert "hello" in face.text(await face.call(client))
+
+    with no_noise():
+        asyncio.run(asyncio.wait_for(impatient(), 10))
+
+
+@pytest.mark.parametrize("face", ASYNC_FACES, ids=str)
 def test_leaving_the_queue_for_a_slot_lets_the_next_one_in(face: Face, gateway: LocalGateway) -> None:
     gateway.script.fail("*", "slow_first_byte", seconds=0.02)
     client = eager(face, gateway)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from anyio._backends._asyncio import SocketStream
 
 from aisa_integrations import Policy
 from aisa_integrations.local import LocalGateway
@@ -158,6 +159,51 @@ def test_a_cancelled_task_does_not_show_the_key(
     keyed.script.fail("*", fault)
     client = face.make(canary_key, base_url=keyed.url, max_retries=0)
     error = caught(lambda: asyncio.run(_cancelled(face, way, client, keyed)))
+    assert isinstance(error, asyncio.CancelledError)
+    assert_no_key(canary_key, error)
+
+
+@pytest.mark.parametrize("face", SYNC_FACES, ids=str)
+@pytest.mark.parametrize("way", ["plain", "stream"])
+def test_an_interrupt_while_the_key_is_sent_does_not_show_it(
+    face: Face, way: str, keyed: LocalGateway, canary_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frames of that moment do hold it: in the locals of h11, as text."""
+    send: Any = socket.socket.send
+
+    def interrupted(sock: socket.socket, data: Any, *flags: Any) -> Any:
+        if canary_key.encode() in bytes(data):
+            raise KeyboardInterrupt
+        return send(sock, data, *flags)
+
+    monkeypatch.setattr(socket.socket, "send", interrupted)
+    error = caught(_acts(face, way, face.make(canary_key, base_url=keyed.url, max_retries=0)))
+    assert type(error) is KeyboardInterrupt
+    assert_no_key(canary_key, error)
+
+
+@pytest.mark.parametrize("face", ASYNC_FACES, ids=str)
+@pytest.mark.parametrize("way", ["plain", "stream"])
+def test_a_cancellation_while_the_key_is_sent_does_not_show_it(
+    face: Face, way: str, keyed: LocalGateway, canary_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = SocketStream.send
+
+    async def stuck(stream: SocketStream, item: bytes) -> None:
+        if canary_key.encode() in item:
+            await asyncio.sleep(60)
+        await send(stream, item)
+
+    async def left() -> None:
+        client = face.make(canary_key, base_url=keyed.url, max_retries=0)
+        work = face.call(client) if way == "plain" else face.read_within(client)
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await task
+
+    monkeypatch.setattr(SocketStream, "send", stuck)
+    error = caught(lambda: asyncio.run(left()))
     assert isinstance(error, asyncio.CancelledError)
     assert_no_key(canary_key, error)
 
