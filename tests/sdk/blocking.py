@@ -51,6 +51,6 @@ class Blocking:
         """The value itself where it is one; what still has something to await inside goes on being stood for."""
         if hasattr(value, "__aiter__") or hasattr(value, "__aenter__") or inspect.isroutine(value):
             return Blocking(value, self._runner)
-        of_an_sdk = type(value).__module__.startswith(("openai.", "google.genai."))
+        of_an_sdk = type(value).__module__.startswith(("openai.", "google.genai.", "aisa_integrations.clients."))
         is_a_value = isinstance(value, (BaseModel, BaseException, type, str, int))
         return Blocking(value, self._runner) if of_an_sdk and not is_a_value else value
