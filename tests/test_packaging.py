@@ -73,7 +73,15 @@ def test_the_metadata(wheel):
     assert told["Name"] == "aisa-integrations"
     assert told["Requires-Python"] == ">=3.11"
     assert told["License-Expression"] == "Apache-2.0"
-    assert set(told.get_all("Provides-Extra", [])) == {"google", "langchain", "notebook", "local", "redis", "all"}
+    assert set(told.get_all("Provides-Extra", [])) == {
+        "google",
+        "langchain",
+        "notebook",
+        "cli",
+        "local",
+        "redis",
+        "all",
+    }
     core = [line for line in told.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert {re.split(r"[<>=!~; ]", line)[0] for line in core} == {"openai", "httpx2", "platformdirs"}
 

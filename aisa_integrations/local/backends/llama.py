@@ -25,6 +25,8 @@ the llama backend needs llama.cpp and {MODEL}, both as wheels:
 # Its window is 8,192 tokens for all slots together.
 _WINDOW = 8192
 _SLOTS = 2
+# Tokens of an answer whose request names no limit: the model may ramble on to the end of its window, for minutes.
+_LONGEST = 512
 
 
 class LlamaBackend:
@@ -78,7 +80,10 @@ class LlamaBackend:
 def _for_llama(body: Json) -> Json:
     # Forced tool calls do not work with this model: it answers in text.
     dropped = ("tools", "tool_choice", "functions", "function_call")
-    return {key: value for key, value in body.items() if key not in dropped}
+    sent = {key: value for key, value in body.items() if key not in dropped}
+    if sent.get("max_tokens") is None and sent.get("max_completion_tokens") is None:
+        sent["max_tokens"] = _LONGEST
+    return sent
 
 
 def _llama() -> Any:

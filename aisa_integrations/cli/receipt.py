@@ -1,0 +1,88 @@
+"""What is told of a call after its answer: who served it, after which failures, what it cost and by whose word."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from ..errors import AisaError
+from ..usage import Attempt, Exchange, Usage
+
+
+def receipt(exchange: Exchange) -> str:
+    """Return one line: serving model, those that failed before it, tokens, cost, time."""
+    failed = [f"{attempt.model} ({attempt.cause})" for attempt in exchange.attempts if attempt.cause is not None]
+    after = (f"after {', '.join(failed)}",) if failed else ()
+    parts = [exchange.served_by or exchange.model or "?", *after, *tokens(exchange.usage), cost(exchange)]
+    parts.append(f"{exchange.latency:.1f} s")
+    if exchange.usage.credits_remaining is not None:
+        parts.append(f"{money(exchange.usage.credits_remaining)} left")
+    return " · ".join(parts)
+
+
+def cost(exchange: Exchange) -> str:
+    """Return what a call cost, and whether that was billed or estimated."""
+    if exchange.cached:
+        saved = f", {money(exchange.saved)} saved" if exchange.saved is not None else ""
+        return f"$0 from the cache{saved}"
+    if exchange.usage.cost is None:
+        return "cost unknown"
+    return f"{money(exchange.usage.cost)} {exchange.usage.cost_kind}"
+
+
+def money(usd: Decimal) -> str:
+    """Return an amount to its last digit: cents would show $0.00 for most calls."""
+    return f"${usd.normalize():f}" if usd else "$0"
+
+
+def tokens(usage: Usage) -> tuple[str, ...]:
+    """Return the tokens that are known."""
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return ()
+    return (f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",)
+
+
+def exchange_record(exchange: Exchange) -> dict[str, Any]:
+    """Return a call as `--json` tells it."""
+    usage = exchange.usage
+    return {
+        "model": exchange.model,
+        "served_by": exchange.served_by,
+        "input_tokens": usage.prompt_tokens,
+        "output_tokens": usage.completion_tokens,
+        "cost_usd": usage.cost,
+        "cost_kind": usage.cost_kind,
+        "credits_remaining_usd": usage.credits_remaining,
+        "latency_s": round(exchange.latency, 6),
+        "cached": exchange.cached,
+        "attempts": [attempt_record(attempt) for attempt in exchange.attempts],
+    }
+
+
+def error_record(error: AisaError, code: int) -> dict[str, Any]:
+    """Return an error as `--json` tells it."""
+    told: dict[str, Any] = {
+        "type": type(error).__name__,
+        "message": str(error),
+        "model": error.model,
+        "status": error.status,
+        "code": error.code,
+        "request_id": error.request_id,
+        "attempts": [attempt_record(attempt) for attempt in error.attempts],
+    }
+    for name in ("suggestions", "retry_after", "partial"):
+        if hasattr(error, name):
+            told[name] = getattr(error, name)
+    return {"ok": False, "error": told, "exit_code": code}
+
+
+def attempt_record(attempt: Attempt) -> dict[str, Any]:
+    """Return one attempt as `--json` tells it."""
+    return {
+        "model": attempt.model,
+        "status": attempt.status,
+        "cause": attempt.cause,
+        "latency_s": round(attempt.latency, 6),
+        "cost_usd": attempt.cost,
+        "note": attempt.note,
+    }

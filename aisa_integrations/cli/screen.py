@@ -1,0 +1,124 @@
+"""What goes where: the answer alone on stdout, everything else on stderr, styled only for a person's eyes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+class ReaderLeft(Exception):
+    """Tell that whoever read our output has closed its end, as `head` does: no error, and nobody is left to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Write a command's output.
+
+    Args:
+        as_json: whether stdout holds one JSON document and nothing else.
+    """
+
+    as_json: bool = False
+
+    @property
+    def for_a_person(self) -> bool:
+        """Say whether notes are read on a terminal: costs and progress are for it alone."""
+        return sys.stderr.isatty()
+
+    def piece(self, text: str) -> None:
+        """Write a piece of the answer, seen at once."""
+        with _a_reader():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def line(self, text: str = "") -> None:
+        """Write a line of the answer."""
+        self.piece(f"{text}\n")
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """Write the one JSON document."""
+        self.line(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
+
+    def table(self, renderable: RenderableType) -> None:
+        """Write a table, or what else rich lays out, as the answer."""
+        with _a_reader():
+            console().print(renderable)
+
+    def note(self, text: str, *, style: str = "dim") -> None:
+        """Say something beside the answer."""
+        with _a_reader():
+            if self.for_a_person:
+                from rich.text import Text
+
+                console(stderr=True).print(Text(text, style=style), soft_wrap=True)
+            else:
+                sys.stderr.write(f"{text}\n")
+
+    def aside(self, text: str) -> None:
+        """Show a piece that is no part of the answer, such as reasoning, as it comes; to a person only."""
+        if self.for_a_person:
+            from rich.text import Text
+
+            with _a_reader():
+                console(stderr=True).print(Text(text, style="dim italic"), end="", soft_wrap=True)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return rich's console for one stream, made anew, since a test or a shell may have changed the stream.
+
+    It honours NO_COLOR, TERM=dumb and COLUMNS by itself; a pipe gets plain text of any width.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 200
+    return Console(file=stream, highlight=False, markup=False, width=width)
+
+
+class _Notes(logging.Handler):
+    """Show what the library logs, failovers above all, as notes when they happen."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(logging.WARNING)
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._screen.note(record.getMessage(), style="yellow")
+
+
+@contextlib.contextmanager
+def failovers_told(screen: Screen) -> Iterator[None]:
+    """Show failovers and other warnings of the library as they happen, each once."""
+    logger, notes = logging.getLogger("aisa_integrations"), _Notes(screen)
+    logger.addHandler(notes)
+    try:
+        yield
+    finally:
+        logger.removeHandler(notes)
+
+
+@contextlib.contextmanager
+def _a_reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderLeft from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        # JSON has one kind of number; a price's few digits survive in a float to the last one.
+        return float(value)
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)

@@ -1,0 +1,86 @@
+"""What a verb asks with: a client on the gateway or on this machine, and the count of what its calls cost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AisaError
+from .options import Terms
+from .receipt import receipt
+from .screen import Screen
+
+if TYPE_CHECKING:
+    from ..gateway_client import GatewayClient
+    from ..local import LocalGateway
+    from ..tracking import Spend
+    from ..usage import Exchange
+
+NO_MONEY = "no money: a gateway on this machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Hold what a verb asks with.
+
+    Args:
+        client: asks the gateway, or the one on this machine.
+        spend: the calls so far.
+        settings: the keyword arguments that another face would be made with.
+        local: whether nothing of it costs money.
+    """
+
+    client: GatewayClient
+    spend: Spend
+    settings: dict[str, Any]
+    local: bool
+
+    def tell(self, screen: Screen, exchange: Exchange) -> None:
+        """Say to a person after an answer who gave it, after which failures, and what it cost."""
+        if screen.for_a_person:
+            screen.note(f"{receipt(exchange)} · {NO_MONEY}" if self.local else receipt(exchange))
+
+
+@contextlib.contextmanager
+def session(verb: str, screen: Screen, terms: Terms) -> Iterator[Session]:
+    """Open what a verb asks with; whatever happens in it, its calls are written to the ledger and all is closed.
+
+    Raises:
+        AisaError: a setting that cannot work, or no key.
+    """
+    from ..gateway_client import GatewayClient
+    from ..tracking import track
+
+    with contextlib.ExitStack() as stack:
+        settings = terms.client_settings()
+        if terms.local:
+            gateway = stack.enter_context(local_gateway(screen))
+            settings |= {"api_key": gateway.api_key, "base_url": gateway.url}
+        client = stack.enter_context(GatewayClient(**settings))
+        yield Session(client, stack.enter_context(track()), settings, terms.local)
+
+
+@contextlib.contextmanager
+def local_gateway(screen: Screen) -> Iterator[LocalGateway]:
+    """Run a gateway on this machine: with the real small model where it is installed, else with simulated answers.
+
+    Raises:
+        AisaError: what serves it is not installed.
+    """
+    from ..local import LocalGateway
+
+    try:
+        gateway = LocalGateway("llama").start()
+        screen.note("a toy model on this machine answers (SmolLM2, 135M parameters): real text, often wrong")
+    except ImportError as missing:
+        try:
+            gateway = LocalGateway().start()
+        except ImportError as error:
+            raise AisaError(str(error)) from None
+        screen.note(f"answers are simulated: {missing}", style="yellow")
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
