@@ -19,8 +19,8 @@ EVERY_FACE = pytest.mark.parametrize("face", FACES, ids=str)
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache's file, made, which is waited for no longer than 0.3 s."""
-    monkeypatch.setattr("aisa_integrations.cache.shelf.PATIENCE", 0.3)
+    """A cache's file, made, which is waited for no longer than 0.2 s."""
+    monkeypatch.setattr("aisa_integrations.cache.shelf.PATIENCE", 0.2)
     path = tmp_path / "cache.sqlite3"
     Cache(path).clear()
     return path
@@ -34,7 +34,12 @@ def asks_each_time(gateway: LocalGateway, face: AskingFace, cache: Cache, *, str
 
 @EVERY_FACE
 @BOTH_WAYS
-def test_a_locked_file(gateway: LocalGateway, face: AskingFace, stream: bool, file: Path) -> None:
+def test_a_locked_file(
+    gateway: LocalGateway, face: AskingFace, stream: bool, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aisa_integrations.cache.shelf.PATIENCE", 0.02)
+    file = file.with_name("another.sqlite3")  # a file is shared, with its patience, for as long as anyone uses it
+    Cache(file).clear()
     with locked(file):
         asks_each_time(gateway, face, Cache(file), stream=stream)
 

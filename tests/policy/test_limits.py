@@ -14,14 +14,14 @@ from aisa_integrations.local import limits as gateway_limits
 from aisa_integrations.pacing import TIERS, PacingState, RateLimits
 from tests.metering.faces import FACES, SYNC_FACES, Face, make_face, sync_face, waited
 
-WINDOW = 0.5
+WINDOW = 0.3
 TIER = Tier(requests=10, tokens=1_000_000, at_once=3)
-ROWS = 24
+ROWS = 22
 
 
 @pytest.fixture(autouse=True)
 def short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minute of both sides takes half a second."""
+    """A minute of both sides takes a third of a second."""
     monkeypatch.setattr("aisa_integrations.pacing.WINDOW", WINDOW)
     monkeypatch.setattr(gateway_limits, "_MINUTE", WINDOW)
 
