@@ -12,6 +12,8 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 SOURCE := $(wildcard aisa_integrations tests benchmarks chaos examples)
 ARGS   ?=
+# Test processes at once. The tests wait more than they compute, so more than one a core is no gain but no harm.
+WORKERS ?= 2
 
 # uv trusts what the system trusts, as curl does: company networks have certificates of their own.
 export UV_SYSTEM_CERTS := 1
@@ -59,7 +61,7 @@ demo: $(VENV)/.demo $(VENV)/.model  ## the main job, with no key, on a real smal
 
 test: $(VENV)/.dev $(VENV)/.model  ## all tests, offline (ARGS="-k name" for some)
 	@echo "· tests"
-	@$(BIN)/python -m pytest --require-model $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --require-model $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff: rules and format
 	@echo "· lint"

@@ -2,6 +2,8 @@
 
 A ```python block is run in its page's own namespace, after the blocks above it. `<!-- no-run: why -->` before a block
 leaves it out. `<!-- output -->` after it, before a ```text block, says that this is what it prints, to the letter.
+In a ```console block the lines that begin with `$ ` and name `aisa` are run by a shell, and the lines below each are
+what it shows, stdout before stderr; `…` stands for what differs from run to run.
 """
 
 import contextlib
@@ -182,12 +184,66 @@ def test_commands_exist(path: pathlib.Path, block: Block) -> None:
     if block.why_not is not None:
         pytest.skip(f"no-run: {block.why_not}")
     for words in commands(block):
+        words = words[words.index("aisa") :] if "aisa" in words else words
         if words[0] == "make":
             check_make(words[1:])
         elif words[:2] == ["pip", "install"]:
             check_extras(words[2:])
         elif words[0] == "aisa":
             check_aisa(words[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A line typed into a shell, and what the page says it shows."""
+
+    line: str
+    shown: str
+
+
+def typed_lines(block: Block) -> list[Typed]:
+    """The lines of a console block that begin with `$ `, each with the lines below it."""
+    found: list[Typed] = []
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        command = re.match(r"(?:.*\\\n)*.*", part)
+        assert command is not None
+        found.append(Typed(command[0], part[command.end() :].strip("\n")))
+    return found
+
+
+def types_aisa(block: Block) -> bool:
+    """Say whether a block shows the command at work."""
+    return any(re.search(r"(^|\| ?)aisa ", typed.line) for typed in typed_lines(block))
+
+
+def is_shown(expected: str, printed: str) -> bool:
+    """Say whether a command shows what a page says, where `…` is anything within a line."""
+    pattern = "\n".join(".*".join(map(re.escape, line.split("…"))) for line in expected.splitlines())
+    return re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.strip("\n").splitlines())) is not None
+
+
+@pytest.mark.parametrize(("path", "block"), [case for case in cases("console") if types_aisa(case.values[1])])
+def test_the_command_aisa_shows_what_the_page_says(
+    path: pathlib.Path, block: Block, pages: dict[pathlib.Path, Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if block.why_not is not None:
+        pytest.skip(f"no-run: {block.why_not}")
+    page = pages[path]
+    set_up(page, monkeypatch)
+    folder = page.home / "bin"
+    folder.mkdir(exist_ok=True)
+    script = folder / "aisa"
+    python = f"PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)}"
+    script.write_text(f'#!/bin/sh\n{python} -m aisa_integrations.cli "$@"\n')
+    script.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "COLUMNS": "100"}
+    for typed in typed_lines(block):
+        run = subprocess.run(
+            ["bash", "-c", typed.line], capture_output=True, text=True, env=environment, timeout=60, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        printed = run.stdout + run.stderr
+        assert is_shown(typed.shown, printed), f"$ {typed.line}\nshows\n{printed}\nand not\n{typed.shown}"
 
 
 def check_make(words: list[str]) -> None:
@@ -283,6 +339,16 @@ def test_blocks_share_a_namespace_and_name_the_page_s_lines(
     assert page.printed == {first.line: "Zoë\n"}
     with pytest.raises(pytest.skip.Exception, match=r"sample\.md:20 failed"):
         page.run_to(second.line)
+
+
+def test_what_a_command_shows_is_held_against_the_page() -> None:
+    console = blocks(SAMPLE)[-1]
+    first, second = typed_lines(console)
+    assert (first.line, first.shown) == ('make test ARGS="-k x"   # some', "12 passed")
+    assert second.line.split() == ["aisa", "chat", "\\", "--message", "hi"]
+    assert is_shown("a … c\n$5", "a b c  \n$5\n")
+    assert not is_shown("a … c", "a b c\nd")
+    assert not is_shown("a.c", "abc")
 
 
 def test_the_readme_has_something_to_run() -> None:

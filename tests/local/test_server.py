@@ -18,15 +18,13 @@ from tests.local.conftest import Ask, chat_body, gemini_body, gemini_path
 from tests.local.events import events, said
 
 
-def test_it_starts_and_stops_fast_and_leaves_nothing() -> None:
+def test_it_starts_and_stops_and_leaves_nothing() -> None:
     LocalGateway().start().stop()  # imports
     gc.collect()
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    begun = time.perf_counter()
     for _ in range(10):
         with LocalGateway() as gateway, httpx2.Client() as http:
             http.get(gateway.url)
-    assert (time.perf_counter() - begun) / 10 < 0.15
     gc.collect()
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) == files
@@ -130,7 +128,7 @@ def test_limits_of_a_tier() -> None:
 
 
 def test_only_so_many_at_once() -> None:
-    with LocalGateway(tier="free", latency=0.1) as gateway:
+    with LocalGateway(tier="free", latency=1) as gateway:
         statuses: list[int] = []
 
         def ask() -> None:

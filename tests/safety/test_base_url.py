@@ -107,7 +107,7 @@ BAD_ARGUMENTS: dict[str, Any] = {
     "max_retries": [-1, 1.5, True, "2"],
     "fallbacks": ["gpt-4o", 5, [""], [None], {"a": 1}.items()],
     "policy": [{"max_retries": 1}, "none"],
-    "api_key": [5, b"sk-bytes", ["sk-listed"], object()],
+    "api_key": [5, b"sk-bytes", ["sk-listed"], {"sk": "mapped"}],
 }
 
 
