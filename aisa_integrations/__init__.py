@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .cache import Cache
     from .clients.gemini import genai_client
     from .clients.openai_sdk import async_openai_client, openai_client
+    from .comparison import Comparison, Result, acompare, compare
     from .cooldown import Cooldown, Cooling
     from .errors import (
         AisaError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .gateway_client import AsyncGatewayClient, GatewayClient, Reply
     from .pacing import PacingState, RateLimits
     from .policy import FailoverEvent, Policy
+    from .router_client import LLMRouterClient
     from .routing import Fallback, RouteDecision, Routes, explain
     from .standing import State, state
     from .tracking import Spend, track
@@ -59,6 +61,7 @@ __all__ = [
     "BudgetExceededError",
     "BudgetState",
     "Cache",
+    "Comparison",
     "ConfigurationError",
     "ConnectionFailedError",
     "ContentPolicyError",
@@ -72,6 +75,7 @@ __all__ = [
     "GatewayError",
     "InsufficientCreditsError",
     "InterruptedStreamError",
+    "LLMRouterClient",
     "MissingKeyError",
     "ModelNotFoundError",
     "NetworkOptions",
@@ -82,12 +86,15 @@ __all__ = [
     "RateLimits",
     "Reply",
     "RequestTimeoutError",
+    "Result",
     "RouteDecision",
     "Routes",
     "Spend",
     "State",
     "Usage",
+    "acompare",
     "async_openai_client",
+    "compare",
     "explain",
     "genai_client",
     "openai_client",
@@ -101,23 +108,28 @@ _HOMES = {
     "Budget": "budget",
     "BudgetState": "budget",
     "Cache": "cache",
+    "Comparison": "comparison",
     "Cooldown": "cooldown",
     "Cooling": "cooldown",
     "Exchange": "usage",
     "FailoverEvent": "policy",
     "Fallback": "routing",
     "GatewayClient": "gateway_client",
+    "LLMRouterClient": "router_client",
     "NetworkOptions": "transport.network",
     "PacingState": "pacing",
     "Policy": "policy",
     "RateLimits": "pacing",
     "Reply": "gateway_client",
+    "Result": "comparison",
     "RouteDecision": "routing",
     "Routes": "routing",
     "Spend": "tracking",
     "State": "standing",
     "Usage": "usage",
+    "acompare": "comparison",
     "async_openai_client": "clients.openai_sdk",
+    "compare": "comparison",
     "explain": "routing",
     "genai_client": "clients.gemini",
     "openai_client": "clients.openai_sdk",

@@ -178,7 +178,8 @@ class Spend:
         return f"<Spend {' · '.join(parts)}>"
 
 
-_listeners: contextvars.ContextVar[tuple[Spend, ...]] = contextvars.ContextVar("aisa_track", default=())
+# None where nothing was ever said of a context; no block at all is said by `heard_by`.
+_listeners: contextvars.ContextVar[tuple[Spend, ...] | None] = contextvars.ContextVar("aisa_track", default=None)
 _open: list[Spend] = []
 _registry_lock = threading.Lock()
 
@@ -203,7 +204,7 @@ def track() -> Iterator[Spend]:
     In servers, where several blocks are open at once, hand work to plain threads with `spend.bind(function)`.
     """
     spend = Spend()
-    spend._outer = _listeners.get()
+    spend._outer = _listeners.get() or ()
     with _registry_lock:
         _open.append(spend)
     try:
@@ -216,8 +217,18 @@ def track() -> Iterator[Spend]:
 
 @contextlib.contextmanager
 def _listening(chain: tuple[Spend, ...]) -> Iterator[None]:
-    own = _listeners.get()
-    token = _listeners.set((*own, *(spend for spend in chain if spend not in own)))
+    own = _listeners.get() or ()
+    with heard_by((*own, *(spend for spend in chain if spend not in own))):
+        yield
+
+
+@contextlib.contextmanager
+def heard_by(audience: tuple[Spend, ...]) -> Iterator[None]:
+    """Count the calls of this context to exactly these blocks.
+
+    For a thread that makes calls in place of the one it was started in, whose `listeners()` these are.
+    """
+    token = _listeners.set(audience)
     try:
         yield
     finally:
@@ -235,11 +246,11 @@ async def _listened(chain: tuple[Spend, ...], work: Coroutine[Any, Any, Any]) ->
 def listeners() -> tuple[Spend, ...]:
     """Return who listens to a call that starts now; counts it as `unattributed` where that can't be known."""
     own = _listeners.get()
-    if own or not _open or threading.current_thread() is threading.main_thread():
-        return own
+    if own is not None or not _open or threading.current_thread() is threading.main_thread():
+        return own or ()
     with _registry_lock:
         if not _open or _loop_knows_its_own():
-            return own
+            return ()
         certain = tuple(spend for spend in _open if all(spend._is_in_one_nest_with(other) for other in _open))
         for spend in _open:
             if spend not in certain:

@@ -18,6 +18,7 @@ from ..locks import when_calm
 from ..policy import Policy
 from ..settings import Settings
 from .core import Core, raised, shaped, strip_frames
+from .departure import Departure, departure
 from .effects import (
     ENDED,
     Answer,
@@ -253,7 +254,7 @@ class AisaTransport(httpx2.BaseTransport):
         """Do what an exchange asks until it hands its result over; return that and the open reply."""
         reply: SyncReply | None = None
         happening: Happening = None
-        handled = sys.exception()
+        handled, leaving = sys.exception(), departure()
         try:
             while True:
                 effect = steps.send(happening)
@@ -267,12 +268,12 @@ class AisaTransport(httpx2.BaseTransport):
                 elif isinstance(effect, Send):
                     if reply is not None:
                         reply.close()
-                    reply, happening = self._send(effect, request, options)
+                    reply, happening = self._send(effect, request, options, leaving)
                 elif isinstance(effect, Wait):
                     happening = None
                     if reply is not None:
                         reply.close()
-                    time.sleep(effect.seconds)
+                    (time.sleep if leaving is None else leaving.pause)(effect.seconds)
                 elif isinstance(effect, Consult):
                     happening = effect.action()
                 elif isinstance(effect, Notify):
@@ -290,11 +291,16 @@ class AisaTransport(httpx2.BaseTransport):
             steps.close()
             raise strip_frames(error, handled)  # noqa: B904 - the very exception goes on, without the frames below us
 
-    def _send(self, effect: Send, request: httpx2.Request, options: CallOptions) -> tuple[SyncReply | None, Happening]:
+    def _send(
+        self, effect: Send, request: httpx2.Request, options: CallOptions, leaving: Departure | None
+    ) -> tuple[SyncReply | None, Happening]:
         built = self.core.build(effect, request, options)
         try:
+            network = self._network.current(built.url)
+            if leaving is not None:
+                leaving.attend(built, network)
             # Looked up at call time: cassettes patch the class.
-            response = self._network.current(built.url).handle_request(built)
+            response = network.handle_request(built)
         except httpx2.RequestError as error:
             return None, failure_of(error)
         reply = SyncReply(response, let_flow(built, effect.wire))
