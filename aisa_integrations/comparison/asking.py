@@ -115,6 +115,8 @@ def _client_of(
     """Return a context of the client that asks: the given one, or a new one that is closed at its end."""
     if on_result is not None and not callable(on_result):
         raise ConfigurationError(f"on_result is a function of one Result, not {on_result!r}.")
+    if kind is GatewayClient and inspect.iscoroutinefunction(on_result):
+        raise ConfigurationError("on_result is an async function, which compare() can't await; acompare() can.")
     if client is None:
         return kind(key, timeout=timeout, **settings)
     if not isinstance(client, kind):
