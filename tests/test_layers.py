@@ -20,7 +20,10 @@ PACKAGE = "aisa_integrations"
 
 # From the top down. Each name is a module or subpackage of aisa_integrations.
 LAYERS: list[tuple[str, set[str]]] = [
-    ("faces", {"router_client", "comparison", "images", "chat_body", "langchain", "notebook", "cli", "local", "testing"}),
+    (
+        "faces",
+        {"router_client", "comparison", "images", "chat_body", "langchain", "notebook", "cli", "local", "testing"},
+    ),
     ("clients", {"clients", "gateway_client", "standing"}),
     ("transport", {"transport"}),
     (
