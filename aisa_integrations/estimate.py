@@ -42,6 +42,8 @@ _PAYLOADS: Final = (
     *("file_data", "file_url", "file_id"),
 )
 _GEMINI_PAYLOADS: Final = ("inlineData", "inline_data", "fileData", "file_data")
+# What names a part of the prompt that is kept elsewhere: an earlier response, a conversation, a cached prompt.
+_KEPT_ELSEWHERE: Final = ("previous_response_id", "conversation", "cachedContent", "cached_content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,18 @@ def estimate_output_tokens(request: Mapping[str, Any]) -> int | None:
         return None
     # Qwen thinks beside max_tokens, not within.
     most += _largest([request.get("thinking_budget")])
-    return most * (_largest([request.get("n"), config.get("candidateCount"), config.get("candidate_count")]) or 1)
+    return most * count_answers(request)
+
+
+def count_answers(request: Mapping[str, Any]) -> int:
+    """Tell how many answers a request asks for."""
+    config = _mapping(request.get("generationConfig") or request.get("generation_config"))
+    return _largest([request.get("n"), config.get("candidateCount"), config.get("candidate_count")]) or 1
+
+
+def refers_elsewhere(request: Mapping[str, Any]) -> bool:
+    """Say whether a part of the prompt is not in the request, and its size not known."""
+    return any(request.get(name) for name in _KEPT_ELSEWHERE)
 
 
 def asks_for_tools(request: Mapping[str, Any]) -> bool:

@@ -6,11 +6,12 @@ picks one of them by what the request holds, and `Routes` adds or replaces names
 
 from __future__ import annotations
 
-from .caps import Fallback, estimate_request_cost
+from .caps import Fallback
 from .decision import Candidate, RouteDecision
 from .filters import checked_names
 from .resolve import ASSUMED_OUTPUT_TOKENS, explain, is_route, resolve_route, route_names
 from .routes import Routes, checked_routes
+from .worst_case import WorstCase
 
 __all__ = [
     "ASSUMED_OUTPUT_TOKENS",
@@ -18,9 +19,9 @@ __all__ = [
     "Fallback",
     "RouteDecision",
     "Routes",
+    "WorstCase",
     "checked_names",
     "checked_routes",
-    "estimate_request_cost",
     "explain",
     "is_route",
     "resolve_route",

@@ -1,4 +1,4 @@
-"""What a request would cost with a model, and fallbacks that are left out when that is too much."""
+"""Fallbacks that are left out where a call would cost too much, and amounts in words."""
 
 from __future__ import annotations
 
@@ -7,31 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ..catalogue import estimate_cost
 from ..errors import ConfigurationError
-from ..estimate import estimate_output_tokens, estimate_prompt_tokens
-
-
-def estimate_request_cost(
-    model: str, request: Mapping[str, Any], *, assume_output_tokens: int | None
-) -> Decimal | None:
-    """Estimate from above what a request would cost with a model, in USD, or None where that can't be known.
-
-    Args:
-        model: the id that would be asked.
-        request: the JSON body, of any surface.
-        assume_output_tokens: the length of the answer where the request sets no limit; None assumes nothing, and the
-            cost of such a request is unknown.
-    """
-    output = estimate_output_tokens(request)
-    return cost_of(model, estimate_prompt_tokens(request), assume_output_tokens if output is None else output)
-
-
-def cost_of(model: str, prompt_tokens: int, output_tokens: int | None) -> Decimal | None:
-    """Return the catalogue's price of so many tokens, or None where a price or a number is unknown."""
-    if output_tokens is None:
-        return None
-    return estimate_cost(model, prompt_tokens=prompt_tokens, completion_tokens=output_tokens)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -10,12 +10,14 @@ from typing import Any
 
 from ..catalogue import Model, catalogue, estimate_cost
 from ..errors import ConfigurationError
-from .caps import Fallback, cost_of
+from ..estimate import count_answers
+from .caps import Fallback
 from .decision import Candidate
 from .filters import Sieve, checked_names, developer_of
 from .pools import CHAIN_LENGTH, Surface, cheap_chain, cheapest, stand_ins
 from .routes import Routes, checked_routes
 from .rules import Needs, read_needs
+from .worst_case import cost_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Asked:
         surface: where it goes.
         routes: the user's own.
         sieve: what may be asked.
-        output_tokens: the length of the answer that costs are estimated with, or None.
+        output_tokens: the length of the answers together that costs are estimated with, or None.
     """
 
     body: Mapping[str, Any]
@@ -57,7 +59,9 @@ class Asked:
             raise ConfigurationError(f"surface is 'chat' or 'gemini', not {surface!r}.")
         own, needs = checked_routes(routes), read_needs(body)
         sieve = Sieve(surface, checked_names(allow, "allow", own), checked_names(deny, "deny", own))
-        output = assume_output_tokens if needs.output_tokens is None else needs.output_tokens
+        output = needs.output_tokens
+        if output is None and assume_output_tokens is not None:
+            output = assume_output_tokens * count_answers(body)
         return cls(body, needs, surface, own, sieve, output)
 
     def cost(self, model: str) -> Decimal | None:

@@ -38,8 +38,8 @@ _NEXT_STEP: Final = {
     Cause.CUT: "Ask again, or name fallbacks=[…].",
     Cause.REDIRECT: "Check base_url.",
     Cause.ALL_MODELS_FAILED: "Each line says why; ask again, or name other fallbacks=[…].",
-    Cause.BUDGET: "Nothing was sent. Set max_tokens (or a lower one), raise the budget, or name a cheaper fallback.",
-    Cause.OVER_CAP: "Nothing was sent. Set max_tokens (or a lower one), raise the cap, or name a cheaper fallback.",
+    Cause.BUDGET: "Nothing was sent.",
+    Cause.OVER_CAP: "Nothing was sent.",
     Cause.INTERRUPTED: "What had come is in `partial`; ask again for the rest.",
 }
 _GOOGLE_STATUS: Final = {

@@ -18,10 +18,12 @@ from .causes import RULES, Cause
 from .effects import Consult, Effect, Happening, Wait
 from .request import Call
 from .surfaces import Surface
+from .unaffordable import over_budget, over_cap
 from .verdict import Verdict
 
 if TYPE_CHECKING:
     from ..budget import Reservation
+    from ..routing import WorstCase
 
 # What these answer with is not written by a model: their prompt is all that costs.
 _WITHOUT_OUTPUT: Final = ("/v1/embeddings", "/v1/rerank")
@@ -128,27 +130,26 @@ class Gate:
         # The estimate that a route's caps go by, and `explain()` shows. What must never be passed is a budget.
         from ..routing import ASSUMED_OUTPUT_TOKENS
 
-        cost = self._estimate(model, ASSUMED_OUTPUT_TOKENS)
-        if cost is not None and cost <= cap:
+        case = self._worst_case(model, ASSUMED_OUTPUT_TOKENS)
+        if case.cost is not None and case.cost <= cap:
             return None
-        known = "what it would cost is not known" if cost is None else f"the call is estimated at ${cost:f}"
-        return _refused(Cause.OVER_CAP, f"{known}, and the cap for {model} is ${cap:f}", "max_cost_exceeded")
+        return _refused(Cause.OVER_CAP, over_cap(case, cap, self._call.place.surface), "max_cost_exceeded")
 
     def _reserve(self, model: str) -> Generator[Effect, Happening, Verdict | None]:
         from ..budget import Granted, NotYet, Refused
 
         assert self._budget is not None
         # Without a limit on the answer it may be as long as the model's window, but where the caller knows better.
-        ledger, amount = self._budget.ledger, self._estimate(model, catalogue().window(model))
+        ledger, case = self._budget.ledger, self._worst_case(model, None)
         self._call_id = self._call_id or secrets.token_hex(8)
         while True:
-            ask = functools.partial(ledger.reserve, self._call_id, model, amount, self._now())
+            ask = functools.partial(ledger.reserve, self._call_id, model, case.cost, self._now())
             answer: Any = yield Consult(ask, self._blocks, undo=self._give_back)
             if isinstance(answer, Granted):
                 self._reservation = answer.reservation
                 return None
             if isinstance(answer, Refused):
-                return _refused(Cause.BUDGET, answer.message, "budget_exceeded")
+                return _refused(Cause.BUDGET, over_budget(case, answer, self._call.place.surface), "budget_exceeded")
             if not isinstance(answer, NotYet):
                 return _refused(Cause.BUDGET, f"the budget can't be kept: {answer.reason}", "budget_exceeded")
             if self._monotonic() + answer.wait >= self._deadline:
@@ -200,22 +201,19 @@ class Gate:
             self._limits.ended(self._key, unsent=None if sent else self._started)
             self._started = None
 
-    def _estimate(self, model: str, output_tokens: int | None) -> Decimal | None:
-        """Return what the call could cost with a model at the catalogue's price, or None where that is not known.
+    def _worst_case(self, model: str, output_tokens: int | None) -> WorstCase:
+        """Measure the call.
 
         Args:
             model: the id.
-            output_tokens: the length of the answer where neither the call nor the budget sets one.
+            output_tokens: the length of the answer where neither the call nor the budget sets one; None is the window.
         """
-        from ..routing import estimate_request_cost
+        from ..routing import WorstCase
 
-        body = self._call.body
-        if body is None:
-            return None
         assumed = self._budget.assume_output_tokens if self._budget is not None else None
         if self._call.place.surface is Surface.OTHER and self._call.place.path in _WITHOUT_OUTPUT:
             assumed = 0
-        return estimate_request_cost(model, body, assume_output_tokens=output_tokens if assumed is None else assumed)
+        return WorstCase.of(model, self._call.body, assume_output_tokens=output_tokens if assumed is None else assumed)
 
 
 def is_gated(call: Call) -> bool:
