@@ -17,7 +17,6 @@ from ..usage import Usage
 from .causes import RULES, Cause
 from .effects import Consult, Effect, Happening, Wait
 from .request import Call
-from .surfaces import Surface
 from .unaffordable import over_budget, over_cap
 from .verdict import Verdict
 
@@ -211,7 +210,7 @@ class Gate:
         from ..routing import WorstCase
 
         assumed = self._budget.assume_output_tokens if self._budget is not None else None
-        if self._call.place.surface is Surface.OTHER and self._call.place.path in _WITHOUT_OUTPUT:
+        if self._call.place.path in _WITHOUT_OUTPUT:
             assumed = 0
         return WorstCase.of(model, self._call.body, assume_output_tokens=output_tokens if assumed is None else assumed)
 

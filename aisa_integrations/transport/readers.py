@@ -9,6 +9,7 @@ from typing import Any, Final
 import jiter
 
 from .effects import Event
+from .error_forms import error_in
 from .sse import EventDecoder
 from .surfaces import Surface
 
@@ -146,7 +147,7 @@ class ChatReader(StreamReader):
 
     def _read(self, event: dict[str, Any]) -> bool:
         if event.get("error"):
-            self.error = event["error"]
+            self.error = error_in(event)
             return False
         choices = event.get("choices")
         if not choices:
@@ -212,7 +213,7 @@ class GeminiReader(StreamReader):
 
     def _read(self, event: dict[str, Any]) -> bool:
         if event.get("error"):
-            self.error = event["error"]
+            self.error = error_in(event)
             return False
         feedback = event.get("promptFeedback")
         if isinstance(feedback, dict) and feedback.get("blockReason"):
@@ -246,7 +247,7 @@ class ResponsesReader(StreamReader):
     def _read(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
         if kind == "error" or (kind is None and event.get("error")):
-            self.error = event.get("error") or event
+            self.error = error_in(event) or event
             return False
         self.has_content = True
         if kind in ("response.completed", "response.failed", "response.incomplete"):
@@ -268,7 +269,7 @@ class MessagesReader(StreamReader):
     def _read(self, event: dict[str, Any]) -> bool:
         kind = event.get("type")
         if kind == "error" or (kind is None and event.get("error")):
-            self.error = event.get("error") or event
+            self.error = error_in(event) or event
             return False
         self.has_content = True
         delta = event.get("delta")

@@ -16,6 +16,7 @@ class Surface(Enum):
     GEMINI = "gemini"
     RESPONSES = "responses"
     MESSAGES = "messages"
+    JSON = "json"
     OTHER = "other"
 
     @property
@@ -52,6 +53,8 @@ class Place:
         return f"{found['root']}{quote(model, safe='/-._~')}{found['verb']}"
 
 
+# Answered in JSON of one shape or another: vectors, lists, a balance, a count. Anything else may be audio or a file.
+_JSON = re.compile(r"/v1(?:beta)?/models(?:/.*)?$|/v1/(?:embeddings|rerank|images/generations|credits/balance)$")
 _GEMINI = re.compile(r"(?P<root>/v1(?:beta)?/models/)(?P<model>.+)(?P<verb>:(?P<name>\w+))$")
 _BY_PATH = {
     "/v1/chat/completions": Surface.CHAT,
@@ -62,6 +65,7 @@ _BY_PATH = {
 
 def locate(method: str, path: str) -> Place:
     """Tell the surface of a request from its method and its path without the query."""
+    beside = Surface.JSON if _JSON.match(path) else Surface.OTHER
     if method == "POST":
         surface = _BY_PATH.get(path)
         if surface is not None:
@@ -71,9 +75,9 @@ def locate(method: str, path: str) -> Place:
             name, model = found["name"], unquote(found["model"])
             if name in ("generateContent", "streamGenerateContent"):
                 return Place(Surface.GEMINI, path, model=model, streams=name == "streamGenerateContent")
-            return Place(Surface.OTHER, path, metered=name != "countTokens")
-        return Place(Surface.OTHER, path)
-    return Place(Surface.OTHER, path, metered=False)
+            return Place(beside, path, metered=name != "countTokens")
+        return Place(beside, path)
+    return Place(beside, path, metered=False)
 
 
 def speaks_gemini(path: str, headers: Container[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .causes import RULES, Cause, Rule
 from .effects import Failed, FailureKind, Head
+from .error_forms import bare_words, code_in, error_of, plain_error, status_in
 from .surfaces import Surface
 
 # Codes of the gateway's skill text and documentation, and what sister gateways call the same things.
@@ -81,6 +82,8 @@ _PARAMETER: Final = re.compile(
     r"|unsupported (parameter|value)|does not support|\bmodel\b.* not support",
     re.I,
 )
+# Where there is one of these, an object on a surface without a shape of its own is more than an error's words.
+_OF_AN_ANSWER: Final = ("data", "id", "name", "results")
 _POLICY: Final = re.compile(r"content (policy|filter|management)|content_policy|content_filter|moderation", re.I)
 
 
@@ -129,18 +132,16 @@ def judge(surface: Surface, head: Head, body: bytes, parsed: Any, *, now: float)
         return _verdict(
             Cause.REDIRECT, head, f"the gateway redirects to {target}, which is not followed: the key stays"
         )
-    error = _error_of(parsed)
-    if error is not None and not isinstance(error, (str, Mapping)):
-        error = _plain_words(head, body, parsed)  # `"error": true`, with the words beside it
+    error = error_of(parsed)
     if head.status >= 400:
-        return judge_error(head, error if error is not None else _plain_words(head, body, parsed), now=now)
+        return judge_error(head, error if error is not None else plain_error(head, body, parsed), now=now)
     if error is not None and (surface.full_policy or not _has_answer(surface, parsed)):
         return judge_error(head, error, now=now)
-    if surface is Surface.OTHER:
-        return None if parsed is not None else _verdict(Cause.NOT_JSON, head, _not_json(body))
-    if not isinstance(parsed, dict):
-        return _verdict(Cause.NOT_JSON, head, _not_json(body))
-    if not _has_answer(surface, parsed):
+    if not _is_shaped(surface, parsed):
+        return _verdict(Cause.NOT_JSON, head, _not_json(body, parsed))
+    if isinstance(parsed, dict) and not _has_answer(surface, parsed):
+        if bare_words(parsed):
+            return judge_error(head, plain_error(head, body, parsed), now=now)
         return _verdict(Cause.NO_ANSWER, head, "the reply holds no answer")
     if surface is Surface.CHAT and any(choice.get("finish_reason") == "error" for choice in parsed["choices"]):
         return _verdict(Cause.NO_ANSWER, head, "the model ended with finish_reason 'error'", code="finish_reason_error")
@@ -153,7 +154,7 @@ def judge_error(head: Head, error: Any, *, now: float) -> Verdict:
     message = str(
         fields.get("message") or (error if isinstance(error, str) else "") or fields.get("type") or ""
     ).strip()
-    code = next((word for key in ("code", "type") if (word := _code(fields.get(key))) is not None), None)
+    code = next((word for key in ("code", "type") if (word := code_in(fields.get(key))) is not None), None)
     status, cause = _classify(head, fields, code, message)
     if cause is Cause.RATE_LIMIT and _key_is_spent(head.headers):
         cause = Cause.KEY_RATE_LIMIT
@@ -172,7 +173,7 @@ def judge_error(head: Head, error: Any, *, now: float) -> Verdict:
 
 
 def _classify(head: Head, fields: Mapping[str, Any], code: str | None, message: str) -> tuple[int, Cause]:
-    status = head.status if head.status >= 400 else _status_inside(fields)
+    status = head.status if head.status >= 400 else status_in(fields)
     known = _CAUSE_BY_CODE.get((code or "").lower()) or _CAUSE_BY_CODE.get(str(fields.get("status", "")).lower())
     if (known is not None and known[1] is Cause.MODEL_NOT_FOUND) or _NO_MODEL.search(message):
         # Seen as 404, as 500 model_not_found and as 503 "No available channels": one and the same thing.
@@ -190,11 +191,6 @@ def _classify(head: Head, fields: Mapping[str, Any], code: str | None, message: 
     return status, _CAUSE_BY_STATUS.get(status, Cause.BAD_REQUEST)
 
 
-def _code(word: Any) -> str | None:
-    # A problem+json has a URL as its type, which nobody compares with.
-    return word if isinstance(word, str) and word and "://" not in word else None
-
-
 def _refusal(known: Cause | None, message: str) -> Cause:
     if known not in (None, Cause.BAD_REQUEST):
         return known
@@ -209,35 +205,10 @@ def _refusal(known: Cause | None, message: str) -> Cause:
     return Cause.BAD_REQUEST
 
 
-def _status_inside(fields: Mapping[str, Any]) -> int | None:
-    for key in ("status", "status_code", "code"):
-        value = fields.get(key)
-        if isinstance(value, str) and value.isdigit():
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
-            return value
-    return None
-
-
-def _error_of(parsed: Any) -> Any:
-    """Return the error in a JSON body: its `error`, or the body itself where it is a problem+json or bare one."""
-    if isinstance(parsed, list) and len(parsed) == 1:
-        parsed = parsed[0]
-    if not isinstance(parsed, Mapping):
-        return None
-    return parsed.get("error") or None
-
-
-def _plain_words(head: Head, body: bytes, parsed: Any) -> Any:
-    """Return what an error status without an `error` says: problem+json, a bare object, plain text, a page."""
-    if isinstance(parsed, Mapping):
-        words = parsed.get("message") or parsed.get("detail") or parsed.get("title") or ""
-        return {**parsed, "message": str(words)}
-    text = body.decode("utf-8", "replace").strip()
-    if text.startswith("<") or "html" in head.headers.get("content-type", ""):
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
-        text = "an HTML page" + (f", {title[1].strip()!r}" if title else "")
-    return {"message": text[:300]} if text else {}
+def _is_shaped(surface: Surface, parsed: Any) -> bool:
+    if surface is Surface.OTHER:
+        return parsed is not None  # nothing is known of it but that it is JSON
+    return isinstance(parsed, dict) or (surface is Surface.JSON and isinstance(parsed, list))
 
 
 def _has_answer(surface: Surface, parsed: Any) -> bool:
@@ -254,14 +225,17 @@ def _has_answer(surface: Surface, parsed: Any) -> bool:
         return isinstance(parsed.get("output"), list) or parsed.get("status") in ("failed", "incomplete", "queued")
     if surface is Surface.MESSAGES:
         return isinstance(parsed.get("content"), list)
-    return not parsed.get("error") or "data" in parsed
+    if parsed.get("error"):
+        return "data" in parsed
+    is_a_thing = surface is Surface.OTHER or any(key in parsed for key in _OF_AN_ANSWER)
+    return is_a_thing or not (bare_words(parsed) or not parsed)
 
 
-def _not_json(body: bytes) -> str:
+def _not_json(body: bytes, parsed: Any) -> str:
     if not body.strip():
         return "the reply is empty"
-    page = body.lstrip()[:1] == b"<"
-    return f"the reply is {'an HTML page' if page else 'not JSON'}, though its status says success"
+    kind = "no JSON object" if parsed is not None else "an HTML page" if body.lstrip()[:1] == b"<" else "not JSON"
+    return f"the reply is {kind}, though its status says success"
 
 
 def _verdict(cause: Cause, head: Head, message: str, code: str | None = None) -> Verdict:

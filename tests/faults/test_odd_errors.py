@@ -37,6 +37,9 @@ FORMS: list[tuple[int, Any, type[aisa.AisaError], int, str]] = [
     (200, {"error": {"message": "failed"}, "choices": []}, aisa.GatewayError, 502, "server_error"),
     (200, {"error": {"message": "half way"}, **ANSWER}, aisa.GatewayError, 502, "server_error"),
     (200, {"error": True, "message": "failed"}, aisa.GatewayError, 502, "server_error"),
+    (200, {"message": "who are you", "code": 401}, aisa.AuthenticationError, 401, "auth"),
+    (200, {"message": "busy", "choices": None}, aisa.GatewayError, 502, "server_error"),
+    (200, {"status": 402, "detail": "pay"}, aisa.InsufficientCreditsError, 402, "insufficient_credits"),
     (200, {"error": {}}, aisa.GatewayError, 502, "no_answer"),
     (200, [], aisa.GatewayError, 502, "not_json"),
     (200, "text", aisa.GatewayError, 502, "not_json"),
@@ -53,6 +56,7 @@ FORMS: list[tuple[int, Any, type[aisa.AisaError], int, str]] = [
     (400, b"", aisa.BadRequestError, 400, "bad_request"),
     (401, {"error": True, "message": "who are you"}, aisa.AuthenticationError, 401, "auth"),
     (402, b"<html><title>Pay</title></html>", aisa.InsufficientCreditsError, 402, "insufficient_credits"),
+    (402, {"type": "about:blank", "title": "Pay"}, aisa.InsufficientCreditsError, 402, "insufficient_credits"),
     (403, b"", aisa.AuthenticationError, 403, "auth"),
     (404, error(message="The model `gpt-x` does not exist"), aisa.ModelNotFoundError, 404, "model_not_found"),
     (413, error(message="Request entity too large"), aisa.BadRequestError, 413, "bad_request"),
@@ -77,6 +81,13 @@ def test_an_odd_error_is_told_apart(
     told = told_by(seen.error)
     assert (told.status, told.code) == (told_status, code)
     assert "first-model" in told.message
+
+
+@pytest.mark.parametrize("body", [{"error": True, "message": "who are you"}, {"message": "who are you", "code": 401}])
+def test_words_without_an_error_object_are_told(tls: ssl.SSLContext, body: dict[str, Any]) -> None:
+    with RawServer([reply(200, body)]) as server:
+        failure = GATEWAY.ask(server, tls, stream=False, max_retries=0).error
+    assert str(failure).startswith("who are you")
 
 
 @pytest.mark.parametrize(("status", "body"), [(status, body) for status, body, *_ in FORMS])

@@ -6,13 +6,23 @@ from typing import Any
 
 import openai
 import pytest
+from google.genai import errors as genai_errors
 
+from aisa_integrations import GatewayClient, GatewayError
 from aisa_integrations.local import FAULTS, Fault, LocalGateway
+from aisa_integrations.transport.network import NetworkOptions
 from tests.faults.cases import play, settings
-from tests.faults.faces import OPENAI
+from tests.faults.faces import GENAI, OPENAI
+from tests.faults.raw import RawServer
 from tests.faults.table import end_of
 
 Call = Callable[[openai.OpenAI, bool], Any]
+
+
+def _reply(body: str, kind: str | None) -> list[bytes]:
+    content_type = f"Content-Type: {kind}\r\n" if kind is not None else ""
+    head = f"HTTP/1.1 200 OK\r\n{content_type}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return [head.encode() + body.encode()]
 
 
 def _responses(client: openai.OpenAI, stream: bool) -> Any:
@@ -80,3 +90,65 @@ def test_a_broken_stream_holds_what_had_come(
     body: Any = caught.value.body
     assert body["partial"] == "Simulated reply"
     assert "first-model" in body["message"]
+
+
+# Nothing of what was asked for, in forms that are no error by their status.
+NO_ANSWERS = {
+    "plain text": _reply("404 page not found", "text/plain"),
+    "empty": _reply("", None),
+    "no content": [b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"],
+    "half of it": _reply('{"data": [{"id":', "application/json"),
+    "a string": _reply('"ok"', "application/json"),
+    "an empty object": _reply("{}", "application/json"),
+    "bare words": _reply('{"message": "who are you", "code": 1113}', "application/json"),
+    "an error": _reply('{"error": "who are you"}', "application/json"),
+}
+SDK_CALLS: dict[str, Callable[[openai.OpenAI], Any]] = {
+    "models": lambda client: client.models.list(),
+    "model": lambda client: client.models.retrieve("gpt-4o"),
+    "embeddings": lambda client: client.embeddings.create(model="m", input="x"),
+    "images": lambda client: client.images.generate(model="m", prompt="x"),
+    "rerank": lambda client: client.post("/rerank", cast_to=object, body={"model": "m", "query": "x"}),
+}
+GENAI_CALLS: dict[str, Callable[[Any], Any]] = {
+    "models": lambda client: client.models.list(),
+    "count": lambda client: client.models.count_tokens(model="m", contents="x"),
+    "embeddings": lambda client: client.models.embed_content(model="m", contents="x"),
+}
+
+
+@pytest.mark.parametrize("no_answer", NO_ANSWERS)
+def test_a_success_without_an_answer_is_an_error(tls: ssl.SSLContext, no_answer: str) -> None:
+    with RawServer([NO_ANSWERS[no_answer]]) as server:
+        client = OPENAI.make(server.api_key, base_url=server.url, verify=tls)
+        for ask in SDK_CALLS.values():
+            with pytest.raises(openai.InternalServerError) as caught:
+                ask(client)
+            assert caught.value.status_code == 502
+        client.close()
+        gemini = GENAI.make(server.api_key, base_url=server.url, verify=tls)
+        for ask in GENAI_CALLS.values():
+            with pytest.raises(genai_errors.ServerError):
+                ask(gemini)
+        gemini.close()
+        with GatewayClient(server.api_key, base_url=server.url, network=NetworkOptions(verify=tls)) as gateway:
+            for ask_gateway in (gateway.models, gateway.balance):
+                with pytest.raises(GatewayError):
+                    ask_gateway()
+
+
+def test_an_answer_may_hold_words_and_be_a_list(tls: ssl.SSLContext) -> None:
+    listed = _reply('[{"id": "gpt-4o"}]', "application/json")
+    worded = _reply('{"message": "ok", "data": [{"id": "gpt-4o"}]}', "application/json")
+    with (
+        RawServer([listed, worded]) as server,
+        GatewayClient(server.api_key, base_url=server.url, network=NetworkOptions(verify=tls)) as gateway,
+    ):
+        assert gateway.models() == gateway.models() == [{"id": "gpt-4o"}]
+
+
+def test_what_no_path_names_may_be_a_file(tls: ssl.SSLContext) -> None:
+    with RawServer([_reply("spoken", "audio/mpeg")]) as server:
+        client = OPENAI.make(server.api_key, base_url=server.url, verify=tls)
+        with client:
+            assert client.audio.speech.create(model="m", voice="alloy", input="x").read() == b"spoken"
