@@ -156,9 +156,7 @@ class ChatReader(StreamReader):
             if not isinstance(choice, dict):
                 self.error = _malformed("a choice of the stream is no object")
                 return False
-            # The skill's own chunks lack the index of a choice: an absent one is the first.
-            index = choice.get("index")
-            index = index if isinstance(index, int) else 0
+            index = _index_of(choice)
             self._seen.add(index)
             self._read_delta(choice.get("delta"))
             reason = choice.get("finish_reason")
@@ -195,16 +193,18 @@ def _on_one_line(data: bytes) -> bytes:
 class GeminiReader(StreamReader):
     """Read the events of `streamGenerateContent`."""
 
-    __slots__ = ("_finished",)
+    __slots__ = ("_blocked", "_finished", "_seen")
 
     def __init__(self, *, hide_usage: bool = False) -> None:
         super().__init__(hide_usage=hide_usage)
-        self._finished = False
+        self._blocked = False
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
 
     @property
     def ended(self) -> bool:
-        """Say whether a finish reason, or a blocked prompt, has come."""
-        return self._finished
+        """Say whether a finish reason for every candidate seen, or a blocked prompt, has come."""
+        return self._blocked or (bool(self._seen) and self._seen <= self._finished)
 
     def _accept_all(self, raw_events: list[tuple[bytes, bytes | None]]) -> list[Event]:
         # google-genai takes `[DONE]` and an event's name, which are no part of Gemini's own streams, for broken JSON.
@@ -217,12 +217,14 @@ class GeminiReader(StreamReader):
             return False
         feedback = event.get("promptFeedback")
         if isinstance(feedback, dict) and feedback.get("blockReason"):
-            self._finished = True
+            self._blocked = True
         candidates = event.get("candidates")
         for candidate in candidates if isinstance(candidates, list) else ():
             if not isinstance(candidate, dict):
                 self.error = _malformed("a candidate of the stream is no object")
                 return False
+            index = _index_of(candidate)
+            self._seen.add(index)
             content = candidate.get("content")
             parts = content.get("parts") if isinstance(content, dict) else None
             for part in parts if isinstance(parts, list) else ():
@@ -230,7 +232,7 @@ class GeminiReader(StreamReader):
                 if isinstance(part, dict) and isinstance(part.get("text"), str) and not part.get("thought"):
                     self._text.append(part["text"])
             if candidate.get("finishReason"):
-                self._finished = True
+                self._finished.add(index)
         return False
 
 
@@ -286,6 +288,12 @@ _READERS: Final[dict[Surface, Callable[..., StreamReader]]] = {
     Surface.RESPONSES: ResponsesReader,
     Surface.MESSAGES: MessagesReader,
 }
+
+
+def _index_of(piece: dict[str, Any]) -> int:
+    # The skill's own chunks lack the index of a choice, and Gemini leaves a 0 out: an absent one is the first.
+    index = piece.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _malformed(words: str) -> dict[str, str]:

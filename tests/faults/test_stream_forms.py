@@ -199,3 +199,20 @@ def test_a_stream_whose_type_is_not_declared_is_known_by_its_bytes(tls: ssl.SSLC
     with RawServer([[head, b"d", b"ata: " + ENDED[6:]]], pause=0.02) as server:
         seen = face.ask(server, tls, stream=True, max_retries=0)
     assert (seen.error, seen.text) == (None, "all")
+
+
+@pytest.mark.parametrize("face", GENAI_FACES, ids=str)
+@pytest.mark.parametrize("ends", [[0], [0, 1]], ids=["one candidate ends", "both end"])
+def test_every_candidate_must_come_to_its_end(tls: ssl.SSLContext, face: Face, ends: list[int]) -> None:
+    # Gemini leaves an index of 0 out.
+    begun = [{"content": {"parts": [{"text": "one"}]}}, {"index": 1, "content": {"parts": [{"text": "two"}]}}]
+    ended = [{"index": index, "finishReason": "STOP"} if index else {"finishReason": "STOP"} for index in ends]
+    events = [f"data: {json.dumps({'candidates': candidates})}\n\n" for candidates in (begun, ended)]
+    with RawServer([[SSE, "".join(events).encode()]]) as server:
+        seen = face.ask(server, tls, stream=True, max_retries=0)
+    assert seen.text == "onetwo"
+    if ends == [0, 1]:
+        assert seen.error is None
+    else:
+        assert seen.error is not None
+        assert told_by(seen.error).partial == "onetwo"
