@@ -17,6 +17,7 @@ from .errors import ConfigurationError, MissingKeyError
 DEFAULT_BASE_URL: Final = "https://api.aisa.one"
 # An internationalised name is written in its ASCII form (xn--…), which has one reading.
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+_SHORTEST_KEY: Final = 8
 DEFAULT_CONNECT_TIMEOUT: Final = 10.0
 # The gateway's documentation (April 2026) advises a read timeout of 120 s: it closes a stream idle for 60 s itself.
 DEFAULT_READ_TIMEOUT: Final = 120.0
@@ -70,6 +71,12 @@ class ApiKey:
     def is_a_url(self) -> bool:
         """Say whether an origin was given where the key belongs."""
         return "://" in self.reveal()
+
+    def conceal(self, text: str) -> str:
+        """Return a text that quotes the key, as a gateway's error may, without it."""
+        key = self.reveal()
+        # A shorter one is no key of the gateway's, and may be a part of any word.
+        return text.replace(key, "…") if len(key) >= _SHORTEST_KEY else text
 
     def __repr__(self) -> str:
         return "ApiKey('…')"

@@ -5,7 +5,7 @@ It ends in an outcome: a whole answer, a stream at its first content, a reply th
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,6 +53,11 @@ class Unanswered:
     failed: Failed | None = None
     head: Head | None = None
     pieces: tuple[bytes, ...] = ()
+
+    def told(self, conceal: Callable[[str], str]) -> Unanswered:
+        """Return it as it may be shown: with what `conceal` takes out of every text."""
+        failed = self.failed and replace(self.failed, message=conceal(self.failed.message))
+        return replace(self, verdict=self.verdict.told(conceal), failed=failed)
 
 
 Outcome = Whole | Streaming | Passing | Unanswered

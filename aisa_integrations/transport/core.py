@@ -70,6 +70,7 @@ class Core:
                 origin=str(self.settings.origin),
                 key_name=key.token,
                 fingerprint=functools.partial(_fingerprint, key),
+                conceal=key.conceal,
                 without_usage=self._without_usage,
             )
         return exchange(call, world, listeners() if audience is None else audience)

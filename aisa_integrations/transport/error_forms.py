@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .effects import Head
@@ -55,3 +55,12 @@ def status_in(fields: Mapping[str, Any]) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
             return value
     return None
+
+
+def changed_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with every text in it, keys included, as `change` gives it."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(key): changed_texts(one, change) for key, one in value.items()}
+    return [changed_texts(one, change) for one in value] if isinstance(value, list) else value

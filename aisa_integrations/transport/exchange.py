@@ -63,6 +63,7 @@ class Surroundings:
         origin: where calls go.
         key_name: the random name of the key, never the key.
         fingerprint: gives what tells one key from another in a file, and is not the key.
+        conceal: takes the key out of a text of the gateway's that quotes it.
         without_usage: models that refused to be asked for usage in a stream; shared by the calls of a client.
     """
 
@@ -72,6 +73,7 @@ class Surroundings:
     origin: str = ""
     key_name: str = ""
     fingerprint: Callable[[], str] = str
+    conceal: Callable[[str], str] = str
     without_usage: set[str | None] = field(default_factory=set)
 
 
@@ -175,6 +177,7 @@ class _Run:
             health.answered(wire.model, sent=began)
             yield from self._deliver(wire, outcome)
             return None
+        outcome = outcome.told(self._world.conceal)
         cost = history.failed(wire, outcome)
         if gate is not None:
             yield from _consult(gate.leave(cost, None, wire.model))
@@ -224,6 +227,8 @@ class _Run:
         end = yield HandOver(head, self._headers(wire.model), reader, streaming.events, wire.model)
         last = reader.flush() if end is not CLOSED else []
         verdict = judge_end(head, reader, end, unix_now=self._world.now())
+        verdict = verdict and verdict.told(self._world.conceal)
+        reader.error = verdict and verdict.error  # the caller's stream leads to it
         usage = read_usage(reader.usage, head.headers, wire.model)
         if verdict is not None or (end is CLOSED and not reader.ended):
             # What a broken stream had said so far is a running figure, and not its bill.
@@ -273,7 +278,8 @@ class _Run:
         history, place = self._history, self._call.place
         model = self._plan.asked_as(history.attempts[-1].model) if history.attempts else self._call.model
         record = history.close(None, error=verdict.cause.value)
-        headers = [*history.gateway_headers(), _JSON, ("x-should-retry", "false"), *self._headers(None)]
+        headers = [*history.gateway_headers(self._world.conceal), _JSON, *self._headers(None)]
+        headers.append(("x-should-retry", "false"))
         if verdict.retry_after is not None:
             headers.append(("retry-after", str(math.ceil(verdict.retry_after))))
         if verdict.request_id is not None and verdict.request_id.isascii() and verdict.request_id.isprintable():

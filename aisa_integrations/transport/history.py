@@ -163,11 +163,16 @@ class History:
                 self._note(self.under_way, None, "cancelled", None)
             self.close(None, error="cancelled")
 
-    def gateway_headers(self) -> list[tuple[str, str]]:
-        """Return the headers of the gateway's last refusal, but for those about its body and where to go."""
+    def gateway_headers(self, conceal: Callable[[str], str]) -> list[tuple[str, str]]:
+        """Return the headers of the gateway's last refusal, but for those about its body and where to go.
+
+        Args:
+            conceal: takes out what must not be shown.
+        """
         pairs = self._head.headers.multi_items() if self._head is not None else []
         # A header beyond ASCII is allowed on the wire, but can't be written into a reply of ours.
-        return [(name, value) for name, value in pairs if name.lower() not in _NOT_PASSED_ON and value.isascii()]
+        kept = ((name, conceal(value)) for name, value in pairs if name.lower() not in _NOT_PASSED_ON)
+        return [(name, value) for name, value in kept if value.isascii()]
 
     def headers(self, served_by: str | None, usage: Usage = NO_USAGE) -> list[tuple[str, str]]:
         """Return what a reply says of the call."""

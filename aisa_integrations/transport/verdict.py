@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .causes import RULES, Cause, Rule
 from .effects import Failed, FailureKind, Head
-from .error_forms import bare_words, code_in, error_of, plain_error, status_in
+from .error_forms import bare_words, changed_texts, code_in, error_of, plain_error, status_in
 from .surfaces import Surface
 
 # Codes of the gateway's skill text and documentation, and what sister gateways call the same things.
@@ -115,6 +115,11 @@ class Verdict:
     def rule(self) -> Rule:
         """Return what this cause asks for."""
         return RULES[self.cause]
+
+    def told(self, conceal: Callable[[str], str]) -> Verdict:
+        """Return it as it may be shown: with what `conceal` takes out of every text that is the gateway's."""
+        said = {"message": self.message, "code": self.code, "error": self.error, "request_id": self.request_id}
+        return replace(self, **changed_texts(said, conceal))
 
 
 def judge(surface: Surface, head: Head, body: bytes, parsed: Any, *, now: float) -> Verdict | None:

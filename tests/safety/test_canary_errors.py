@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import functools
 import inspect
+import json
 import logging
 import socket
 import threading
@@ -16,6 +17,7 @@ from anyio._backends._asyncio import SocketStream
 from aisa_integrations import Policy
 from aisa_integrations.local import LocalGateway
 from tests.clients.faces import ASYNC_FACES, FACES, OPENAI, SDK_FACES, SYNC_FACES, Face
+from tests.faults.raw import SSE, RawServer
 from tests.safety.search import chain_of, frames_of, paths_to, pickled, rendered
 
 # What the gateway does, and whether to a plain call, a stream or both.
@@ -93,6 +95,49 @@ def test_several_models_that_fail_do_not_show_the_key(face: Face, keyed: LocalGa
     keyed.script.fail("second", "connection_reset")
     client = face.make(canary_key, base_url=keyed.url, max_retries=0, fallbacks=["second"])
     assert_no_key(canary_key, caught(_acts(face, "plain", client)))
+
+
+def _told(status: str, body: str, *headers: str) -> list[bytes]:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    return [("\r\n".join(lines) + body).encode()]
+
+
+def _streamed(*events: dict[str, Any]) -> list[bytes]:
+    return [SSE, "".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()]
+
+
+def _quoting(key: str) -> dict[str, list[bytes]]:
+    """Replies that quote the key they were sent, as a careless gateway does."""
+    words = f"Incorrect API key provided: {key}. Check it."
+    error = {
+        "error": {"message": words, "code": f"no:{key}", "request_id": key, "debug": [{"Bearer": f"Bearer {key}"}]}
+    }
+    content = {
+        "choices": [{"index": 0, "delta": {"content": "Hello"}}],
+        "candidates": [{"content": {"parts": [{"text": "Hello"}]}}],
+    }
+    return {
+        "object": _told("401 No", json.dumps(error)),
+        "plain text": _told("401 No", words, "Content-Type: text/plain"),
+        "inside a 200": _told("200 OK", json.dumps(error)),
+        "headers": _told("500 No", "{}", f"X-Request-Id: {key}", f"X-Debug: {key}"),
+        "redirect": _told("307 Away", "", f"Location: https://elsewhere.example/?key={key}"),
+        "no HTTP": [f"{key} what is this?\r\n\r\n".encode()],
+        "first event": _streamed(error),
+        "later event": _streamed(content, error),
+    }
+
+
+@pytest.mark.parametrize("face", FACES, ids=str)
+@pytest.mark.parametrize("quote", _quoting(""))
+@pytest.mark.parametrize("way", ["plain", "stream"])
+def test_a_gateway_that_quotes_the_key_does_not_show_it(face: Face, way: str, quote: str, canary_key: str) -> None:
+    with RawServer([_quoting(canary_key)[quote]]) as server:
+        client = face.make(canary_key, base_url=server.url, max_retries=0, timeout=5)
+        error = caught(_acts(face, way, client))
+    assert_no_key(canary_key, error)
+    if quote == "object":
+        assert "Incorrect API key provided: …. Check it." in str(error)
 
 
 @pytest.mark.parametrize("face", SDK_FACES, ids=str)
