@@ -272,7 +272,15 @@ def _uvicorn_server(app: Gateway) -> Any:
 
 
 async def _close(server: Any) -> None:
-    for listener in getattr(server, "servers", ()):
+    listeners = list(getattr(server, "servers", ()))
+    for listener in listeners:
+        for accepting in listener.sockets:
+            asyncio.get_running_loop().remove_reader(accepting)
+    # A connection that was accepted a moment ago has its transport some turns of the loop later, and none at all where
+    # its listener is closed by then: nobody would close it.
+    for _ in range(3):
+        await asyncio.sleep(0)
+    for listener in listeners:
         listener.close()
     state = server.server_state
     for connection in list(state.connections):

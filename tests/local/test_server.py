@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import httpx2
 import pytest
 
 from aisa_integrations.local import LocalGateway, Tier, UpstreamBackend
+from tests.lifecycle.watching import no_noise
 from tests.local.conftest import Ask, chat_body, gemini_body, gemini_path
 from tests.local.events import events, said
 
@@ -28,6 +30,16 @@ def test_it_starts_and_stops_and_leaves_nothing() -> None:
     gc.collect()
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_stopping_closes_what_came_a_moment_ago() -> None:
+    with no_noise():
+        for _ in range(5):
+            with LocalGateway() as gateway:
+                port = int(gateway.url.rpartition(":")[2])
+                came = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+            for client in came:
+                client.close()
 
 
 def test_stopping_ends_what_hangs(gateway: LocalGateway) -> None:
