@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ def image_part(source: str | os.PathLike[str]) -> dict[str, Any]:
 def _url_of(source: object) -> str:
     if isinstance(source, os.PathLike):
         return _read(Path(source))
-    if not isinstance(source, str) or not source.strip():
+    if not isinstance(source, str) or not source.strip() or "\0" in source:
         raise ConfigurationError(f"an image is a URL or the path of a file, not {source!r:.80}.")
     scheme = _SCHEME.match(source)
     if scheme is None:
@@ -75,17 +76,22 @@ def _checked_data(url: str) -> str:
 
 
 def _read(path: Path) -> str:
-    path = path.expanduser()
-    if not path.exists():
-        raise ConfigurationError(f"{path}: no such file. An image is a URL or the path of a file.")
-    if not path.is_file():
-        raise ConfigurationError(f"{path} is no file.")
+    shown = f"{str(path)!r:.80}"
     try:
+        path = path.expanduser()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ConfigurationError(f"{shown} is no file.")
         with path.open("rb") as file:
             content = file.read(MAX_IMAGE_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{shown}: no such file. An image is a URL, a data URL or the path of a file."
+        ) from None
     except OSError as error:
-        raise ConfigurationError(f"{path} can't be read: {error.strerror or error}.") from None
-    found = _checked_type(content, str(path))
+        raise ConfigurationError(f"{shown} can't be read: {error.strerror or error}.") from None
+    except RuntimeError as error:
+        raise ConfigurationError(f"{shown} can't be read: {error}") from None  # no such user's home
+    found = _checked_type(content, shown)
     return f"data:{found};base64,{base64.b64encode(content).decode('ascii')}"
 
 

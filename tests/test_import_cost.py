@@ -66,6 +66,16 @@ def test_every_name_is_there_or_says_how_to_install_it():
 
 
 @needs_the_door
+def test_no_module_takes_the_place_of_a_name():
+    """Importing `package.name` sets `package.name` to the module, whatever stood there."""
+    import aisa_integrations
+
+    package = ROOT / "aisa_integrations"
+    modules = {path.stem for path in package.glob("*.py")} | {path.name for path in package.iterdir() if path.is_dir()}
+    assert set(aisa_integrations.__all__) & modules == set()
+
+
+@needs_the_door
 def test_a_name_that_is_not_there_is_an_attribute_error():
     import aisa_integrations
 

@@ -205,19 +205,24 @@ def _part_from(threads: list[Thread]) -> None:
 async def _ask_in_tasks(
     client: AsyncGatewayClient, asked: list[Question], on_result: OnResult | None
 ) -> dict[str, Answered]:
+    arrivals: asyncio.Queue[Answered] = asyncio.Queue()
     found: dict[str, Answered] = {}
 
     async def answer(question: Question) -> None:
-        answered = found[question.model] = await _ask_async(client, question)
-        told = on_result(answered.result) if on_result is not None else None
-        if inspect.isawaitable(told):
-            await told
+        arrivals.put_nowait(await _ask_async(client, question))
 
     try:
         async with asyncio.TaskGroup() as group:
             for question in asked:
                 group.create_task(answer(question))
+            for _ in asked:
+                arrival = await arrivals.get()
+                found[arrival.result.model] = arrival
+                told = on_result(arrival.result) if on_result is not None else None
+                if inspect.isawaitable(told):
+                    await told
     except BaseExceptionGroup as errors:
+        # What the listener raised, or what no call should, is raised as it is.
         if len(errors.exceptions) > 1:
             raise
         raise errors.exceptions[0] from None

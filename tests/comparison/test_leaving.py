@@ -1,8 +1,10 @@
 """Ctrl-C and cancellation leave a comparison at once: every request is closed, none is made any more."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,6 +13,8 @@ import pytest
 from aisa_integrations import AsyncGatewayClient, GatewayClient, acompare, compare, track
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.transport.network import NetworkOptions
+from tests.clients.proxy import ForwardProxy
+from tests.clients.tls import behind_tls, make_certificate
 from tests.comparison.test_failures import comparing
 from tests.lifecycle.test_leaving import LEAVINGS, interrupted_in
 from tests.lifecycle.watching import descriptors, eventually, no_noise
@@ -88,6 +92,24 @@ def test_ctrl_c_while_some_wait_for_a_connection(gateway: LocalGateway) -> None:
         assert len(gateway.requests) == 1
         gateway.script.clear()
         assert len(compare(MODELS, "Hello", client=client).answered) == 3
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("through", ["tls", "a proxy", "a tunnel"])
+def test_ctrl_c_whatever_the_connections_are_wrapped_in(
+    through: str, stream: bool, gateway: LocalGateway, tmp_path: Path
+) -> None:
+    gateway.script.fail("*", "hang_after_content" if stream else "hang")
+    with contextlib.ExitStack() as stack:
+        secure = None if through == "a proxy" else make_certificate(tmp_path)
+        url = gateway.url if secure is None else stack.enter_context(behind_tls(gateway, secure))
+        proxy = None if through == "tls" else stack.enter_context(ForwardProxy()).url
+        network = NetworkOptions(verify=True if secure is None else secure.trusted(), proxy=proxy)
+        with no_noise(), pytest.raises(KeyboardInterrupt), interrupted_in(0.6):
+            compare(MODELS, "Hello", stream=stream, api_key=gateway.api_key, base_url=url, network=network, **EAGER)
+        assert comparing() == []
+        assert gateway.wait(disconnects=3)
+        assert len(gateway.requests) == 3
 
 
 def test_ctrl_c_while_connections_are_made(gateway: LocalGateway, monkeypatch: pytest.MonkeyPatch) -> None:
