@@ -17,4 +17,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"{INSTALL_HINT}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return run(sys.argv[1:] if arguments is None else list(arguments))

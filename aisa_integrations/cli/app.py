@@ -11,18 +11,21 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import AisaError, ConfigurationError, MissingKeyError
+from ..errors import AisaError, ConfigurationError
 from .chat import chat
+from .compare import compare
 from .exits import Exit, exit_code
 from .receipt import error_record
 from .screen import ReaderLeft, Screen, failovers_told
+from .vision import vision
+from .wording import in_words
 
 # Plain help: rich's takes three times as long, for it loads a Markdown parser and a highlighter.
 app = typer.Typer(
     name="aisa", rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-for verb in (chat,):
+for verb in (chat, vision, compare):
     app.command()(verb)
 
 
@@ -73,15 +76,13 @@ def _run(arguments: Sequence[str], screen: Screen) -> int:
         if screen.as_json:
             screen.document(error_record(error, code))
         else:
-            screen.note(f"error: {error}", style="bold red")
-            if isinstance(error, MissingKeyError):
-                screen.note("Or add --local to this very command: no key, no network, a toy model.")
+            screen.complaint(in_words(error))
         return code
     except typer.TyperException as error:
         if screen.as_json:
             screen.document(error_record(_usage_error(error), Exit.USAGE))
         else:
-            screen.note(f"error: {error.format_message()}\nTry `aisa --help`.", style="bold red")
+            screen.complaint(f"{error.format_message()}\nTry `aisa --help`.")
         return Exit.USAGE
     except typer.Abort:
         return Exit.INTERRUPT

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import ConfigurationError
 from . import options
-from .receipt import exchange_record
+from .answer import answer
+from .conversation import converse
 from .request import chat_body, joined, parse_messages, piped_text
 from .screen import Screen
-from .session import Session, session
+from .session import session
 
 
 def chat(
-    text: Annotated[str | None, typer.Argument(metavar="[MESSAGE]", help="What to say.", show_default=False)] = None,
+    text: options.Message = None,
     message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="What to say.")] = None,
     messages: Annotated[
         str | None, typer.Option("--messages", metavar="JSON", help="A whole conversation, as a list of messages.")
@@ -25,7 +27,7 @@ def chat(
     system: options.System = None,
     temperature: options.Temperature = None,
     max_tokens: options.MaxTokens = None,
-    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Show the answer as it comes.")] = True,
+    stream: options.Stream = None,
     fallback: options.Fallback = None,
     budget: options.BudgetUsd = None,
     timeout: options.Timeout = None,
@@ -37,57 +39,30 @@ def chat(
     screen = Screen(as_json)
     terms = options.Terms(local=local, timeout=timeout, fallback=fallback, budget=budget, cache=cache)
     asked = options.model_or_default(model)
+    body = partial(chat_body, system=system, temperature=temperature, max_tokens=max_tokens)
     said = _said(text, message, messages)
-    body = chat_body(asked, said, system=system, temperature=temperature, max_tokens=max_tokens)
+    if not said and not (sys.stdin is not None and sys.stdin.isatty() and not as_json):
+        raise ConfigurationError('Say something: aisa chat "Hello", or pipe text in.')
+    first = body(asked, said)
     with session("chat", screen, terms) as opened:
-        if stream and not as_json:
-            streamed(opened, screen, body)
+        if said:
+            answer(opened, screen, first, stream=stream)
         else:
-            whole(opened, screen, body)
+            converse(opened, screen, asked, body, stream=stream)
 
 
 def _said(text: str | None, message: str | None, messages: str | None) -> list[dict[str, Any]]:
-    """Return the messages that a command line gives.
+    """Return the messages that a command line gives, or none.
 
     Raises:
-        ConfigurationError: it gives none, or more than one way.
+        ConfigurationError: it gives them in more than one way, or an empty one.
     """
     if sum(one is not None for one in (text, message, messages)) > 1:
         raise ConfigurationError("Say it once: as MESSAGE, --message or --messages.")
     if messages is not None:
         return parse_messages(messages)
-    content = joined(text if message is None else message, piped_text())
-    if not content:
-        raise ConfigurationError('Say something: aisa chat "Hello", or pipe text in.')
-    return [{"role": "user", "content": content}]
-
-
-def streamed(opened: Session, screen: Screen, body: Mapping[str, Any]) -> str:
-    """Ask, show the answer as it comes, and return it."""
-    pieces: list[str] = []
-    with opened.client.stream(body) as events:
-        for event in events:
-            for delta in (choice.get("delta") or {} for choice in event.get("choices") or ()):
-                if aside := delta.get("reasoning_content") or delta.get("reasoning"):
-                    screen.aside(str(aside))
-                if piece := delta.get("content") or delta.get("refusal"):
-                    pieces.append(piece)
-                    screen.piece(piece)
-        screen.line()
-        if events.exchange is not None:
-            opened.tell(screen, events.exchange)
-    return "".join(pieces)
-
-
-def whole(opened: Session, screen: Screen, body: Mapping[str, Any]) -> None:
-    """Ask, and show the answer when it is whole."""
-    reply = opened.client.chat(body)
-    choice = (reply.get("choices") or [{}])[0]
-    message = choice.get("message") or {}
-    answer = message.get("content") or message.get("refusal") or ""
-    if screen.as_json:
-        told = {"ok": True, "response": answer, "finish_reason": choice.get("finish_reason")}
-        screen.document({**told, **exchange_record(reply.exchange), "reply": dict(reply)})
-        return
-    screen.line(answer)
-    opened.tell(screen, reply.exchange)
+    given = text if message is None else message
+    content = joined(given, piped_text())
+    if given is not None and not content:
+        raise ConfigurationError('The message is empty. Say something: aisa chat "Hello".')
+    return [{"role": "user", "content": content}] if content else []

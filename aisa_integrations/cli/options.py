@@ -14,20 +14,48 @@ from ..errors import ConfigurationError
 
 DEFAULT_MODEL = "aisa/auto"
 
+
+def complete_id(begun: str) -> list[str]:
+    """Return the ids and routes that a word on the command line may become."""
+    from ..catalogue import catalogue
+    from ..routing import route_names
+
+    served = sorted(model.id for model in catalogue().chat_models(served_only=True))
+    return [name for name in (*route_names(), *served) if name.lower().startswith(begun.lower())]
+
+
+def complete_ids(begun: str) -> list[str]:
+    """Return what `a,b` may become: its last id is completed, by one that it does not hold yet."""
+    before, comma, last = begun.rpartition(",")
+    named = before.split(",")
+    return [f"{before}{comma}{name}" for name in complete_id(last) if name not in named]
+
+
 Model = Annotated[
     str | None,
     typer.Option(
         "--model", "-m", metavar="ID", help="Model to ask. Default: $AISA_MODEL, else aisa/auto, which chooses.",
-        show_default=False,
+        show_default=False, autocompletion=complete_id,
     ),
 ]  # fmt: skip
+Message = Annotated[str | None, typer.Argument(metavar="MESSAGE", help="What to say.", show_default=False)]
 System = Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="What the model is told first.")]
 Temperature = Annotated[
     float | None, typer.Option("--temperature", "-t", metavar="0..2", help="How freely words are chosen.")
 ]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", metavar="N", help="Tokens an answer may have.")]
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream", help="Show the answer as it comes, which is the default but for --json.",
+        show_default=False,
+    ),
+]  # fmt: skip
 Fallback = Annotated[
-    str | None, typer.Option("--fallback", metavar="A,B", help="Models to ask in turn when the first fails.")
+    str | None,
+    typer.Option(
+        "--fallback", metavar="A,B", help="Models to ask in turn when the first fails.", autocompletion=complete_ids
+    ),
 ]
 BudgetUsd = Annotated[
     str | None,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AisaError
 from ..usage import Attempt, Exchange, Usage
+from .wording import in_words
+
+if TYPE_CHECKING:
+    from ..tracking import Spend
 
 
 def receipt(exchange: Exchange) -> str:
@@ -42,6 +46,16 @@ def tokens(usage: Usage) -> tuple[str, ...]:
     return (f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",)
 
 
+def total(spend: Spend) -> str:
+    """Return what several calls cost: billed, estimated and unknown apart."""
+    sums = ((spend.billed, "billed"), (spend.estimated, "estimated"))
+    parts = [f"{money(amount)} {kind}" for amount, kind in sums if amount]
+    if spend.unknown:
+        parts.append(f"{spend.unknown} of unknown cost")
+    calls = f"{spend.calls} call{'' if spend.calls == 1 else 's'}"
+    return " · ".join([calls, *(parts or ["$0"])])
+
+
 def exchange_record(exchange: Exchange) -> dict[str, Any]:
     """Return a call as `--json` tells it."""
     usage = exchange.usage
@@ -63,7 +77,7 @@ def error_record(error: AisaError, code: int) -> dict[str, Any]:
     """Return an error as `--json` tells it."""
     told: dict[str, Any] = {
         "type": type(error).__name__,
-        "message": str(error),
+        "message": in_words(error),
         "model": error.model,
         "status": error.status,
         "code": error.code,

@@ -28,8 +28,10 @@ def piped_text() -> str:
     if mode == stat.S_IFCHR:
         return ""  # /dev/null, as under cron
     try:
-        return stream.read()
-    except UnicodeDecodeError:
+        text = stream.read()
+        text.encode()  # in UTF-8 mode what is no text comes as lone surrogates
+        return text
+    except UnicodeError:
         raise ConfigurationError("stdin holds something else than text; for images there is `aisa vision`.") from None
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -38,7 +38,7 @@ class Screen:
     def piece(self, text: str) -> None:
         """Write a piece of the answer, seen at once."""
         with _a_reader():
-            sys.stdout.write(text)
+            sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
             sys.stdout.flush()
 
     def line(self, text: str = "") -> None:
@@ -60,9 +60,19 @@ class Screen:
             if self.for_a_person:
                 from rich.text import Text
 
-                console(stderr=True).print(Text(text, style=style), soft_wrap=True)
+                console(stderr=True).print(Text(harmless(text), style=style), soft_wrap=True)
             else:
                 sys.stderr.write(f"{text}\n")
+
+    def complaint(self, text: str) -> None:
+        """Say what went wrong."""
+        self.note(f"error: {text}", style="bold red")
+
+    def prompt(self, text: str) -> None:
+        """Ask for a line where stdout is no terminal."""
+        with _a_reader():
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
     def aside(self, text: str) -> None:
         """Show a piece that is no part of the answer, such as reasoning, as it comes; to a person only."""
@@ -70,7 +80,21 @@ class Screen:
             from rich.text import Text
 
             with _a_reader():
-                console(stderr=True).print(Text(text, style="dim italic"), end="", soft_wrap=True)
+                console(stderr=True).print(Text(harmless(text), style="dim italic"), end="", soft_wrap=True)
+
+
+def harmless(text: str) -> str:
+    """Return text that a terminal only shows: what a model writes may hold commands to it, and they become visible."""
+    return text.translate(_VISIBLE)
+
+
+# ESC and its like as Unicode pictures them; those from 0x80 on have no picture. A lone CR would write over a line.
+_VISIBLE: Final = {
+    **{code: 0x2400 + code for code in range(0x20) if code not in (9, 10)},
+    13: None,
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
 
 
 def console(*, stderr: bool = False) -> Console:
