@@ -164,7 +164,7 @@ def test_no_cycle_when_importing():
         pytest.fail("import cycle: " + " → ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("module", ["gateway_client", "transport"])
+@pytest.mark.parametrize("module", ["comparison", "gateway_client", "router_client", "transport"])
 def test_runs_without_any_vendor_sdk(module):
     names = [name for name in modules(ROOT / PACKAGE) if part_of(name) == module]
     if not names:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from aisa_integrations import AsyncGatewayClient, GatewayClient, acompare, compare, track
+from aisa_integrations import AsyncGatewayClient, GatewayClient, Policy, acompare, compare, track
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.transport.network import NetworkOptions
 from tests.clients.proxy import ForwardProxy
@@ -69,6 +69,16 @@ def test_ctrl_c_leaves_other_calls_of_the_client_alone(gateway: LocalGateway, fa
         gateway.script.clear()
         assert len(compare(MODELS, "Hello", stream=stream, client=client).answered) == 3
     assert len(gateway.requests) == 3 + 1 + 3 + 3
+
+
+def test_ctrl_c_is_no_break_that_is_gone_on_from(gateway: LocalGateway) -> None:
+    gateway.script.fail("*", "hang_after_content")
+    policy = Policy(on_break="continue")
+    with no_noise(), pytest.raises(KeyboardInterrupt), interrupted_in(0.3):
+        compare(MODELS, "Hello", stream=True, policy=policy, **EAGER, **settings(gateway))
+    assert comparing() == []
+    assert gateway.wait(disconnects=3)
+    assert len(gateway.requests) == 3
 
 
 def test_ctrl_c_between_two_rounds(gateway: LocalGateway) -> None:
