@@ -7,6 +7,7 @@ sixty seconds the gateway counts, no more than the limit fall into them. Who com
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from bisect import bisect_left
 from collections import deque
@@ -192,14 +193,15 @@ class RateLimits:
 
     def learn(self, key: str, headers: Mapping[str, str], *, now: float, unix_now: float) -> None:
         """Take in what a reply says of the key's limit: a lower limit counts, and nothing remaining means waiting."""
-        limit, remaining = _whole(headers, "limit"), _whole(headers, "remaining")
-        reset = _whole(headers, "reset")
+        limit = _number(headers, "limit-requests")
         with self._lock:
             pace = self._paces.setdefault(key, _Pace())
-            if limit is not None and limit > 0:
-                pace.learned = min(limit, self.requests_per_minute or limit)
-            if remaining == 0 and reset is not None:
-                pace.blocked_until = max(pace.blocked_until, now + min(max(0.0, reset - unix_now), WINDOW))
+            if limit is not None and limit >= 1:
+                pace.learned = min(int(limit), self.requests_per_minute or int(limit))
+            for what in ("requests", "tokens"):
+                reset = _number(headers, f"reset-{what}")
+                if reset is not None and _number(headers, f"remaining-{what}") == 0:
+                    pace.blocked_until = max(pace.blocked_until, now + min(max(0.0, reset - unix_now), WINDOW))
 
     def state(self, key: str | None = None) -> PacingState:
         """Return how the limiter stands for a key, or for all of them together."""
@@ -233,9 +235,12 @@ class RateLimits:
         return (_rebuilt, (self.requests_per_minute, self.at_once))
 
 
-def _whole(headers: Mapping[str, str], what: str) -> int | None:
-    text = headers.get(f"x-ratelimit-{what}-requests", "")
-    return int(text) if text.isdigit() else None
+def _number(headers: Mapping[str, str], what: str) -> float | None:
+    try:
+        value = float(headers.get(f"x-ratelimit-{what}", ""))
+    except ValueError:
+        return None
+    return value if 0 <= value < math.inf else None
 
 
 def _rebuilt(requests_per_minute: int | None, at_once: int | None) -> RateLimits:

@@ -96,13 +96,12 @@ class History:
 
     def failed(self, wire: Wire, outcome: Unanswered) -> Decimal | None:
         """Note that a request failed; return what it cost, None where that is not known."""
-        verdict, cost = outcome.verdict, None
-        if not verdict.rule.may_be_billed:
-            # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, Chat).
-            cost = _NOTHING
-        elif outcome.head is not None:
+        verdict = outcome.verdict
+        # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, Chat).
+        cost = None if verdict.rule.may_be_billed else _NOTHING
+        if outcome.head is not None:
             usage = read_usage(outcome.pieces, outcome.head.headers, wire.model)
-            cost = usage.cost if usage.cost_kind == "billed" else None
+            cost = usage.cost if usage.cost_kind == "billed" else cost
         self.failure, self._head = outcome.failed, outcome.head
         self._note(wire, verdict.seen, verdict.cause.value, cost)
         self._verdicts.append(verdict)

@@ -123,7 +123,9 @@ def _billed_cost(found: Mapping[str, Any], headers: Mapping[str, str]) -> Decima
     if cost is not None:
         return cost
     for name in _COST_HEADERS:
-        if (value := headers.get(name)) is not None and (cost := _amount(value.partition(";")[0])) is not None:
+        value, _, kind = headers.get(name, "").partition(";")
+        # Another gateway of this library in between says which of the two its figure is.
+        if kind.strip() != "estimated" and (cost := _amount(value)) is not None:
             return cost
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aisa_integrations import GatewayClient, Spend, track
+from aisa_integrations import AisaError, Budget, GatewayClient, Policy, Spend, track
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.transport.metering import micros_to_usd
 from tests.metering.faces import MODEL, UNPRICED, ZERO, body, sync_face
@@ -108,6 +108,28 @@ def test_a_cost_may_come_in_a_header(ask: Callable[..., Spend], name: str, strea
     assert spend.billed == Decimal(EXACT)
     spend = ask(completion(tokens.replace("}", ',"cost":0.5}')), headers=((name, "7"),))
     assert spend.billed == Decimal("0.5")  # the body's own figure comes first
+
+
+def test_a_header_that_says_it_is_an_estimate_bills_nothing(ask: Callable[..., Spend]) -> None:
+    spend = ask(completion('{"prompt_tokens":1000,"completion_tokens":10}'), headers=(("x-aisa-cost", "7;estimated"),))
+    assert spend.billed == ZERO
+    assert 0 < spend.estimated < 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 402, 500], ids=str)
+@pytest.mark.parametrize("where", ["body", "header"])
+def test_an_error_that_says_what_it_cost_is_billed(gateway: LocalGateway, status: int, where: str) -> None:
+    usage = ',"usage":{"cost":0.25}' if where == "body" else ""
+    headers = (("x-request-cost", "0.25"),) if where == "header" else ()
+    gateway.script.fail("*", says(f'{{"error":{{"message":"Sorry"}}{usage}}}', status=status, headers=headers))
+    budget = Budget(1, assume_output_tokens=10)
+    with (
+        sync_face("gateway", gateway, policy=Policy(budget=budget)) as face,
+        track() as spend,
+        pytest.raises(AisaError),
+    ):
+        face.ask_now()
+    assert (spend.billed, spend.unknown, budget.state().spent) == (Decimal("0.25"), 0, Decimal("0.25"))
 
 
 def test_usage_on_every_chunk_counts_once_and_the_last_one_counts(ask: Callable[..., Spend]) -> None:

@@ -4,9 +4,15 @@ from aisa_integrations.local import Fault
 from aisa_integrations.local.fault import Answer
 
 
-def says(text: str, *, content_type: str = "application/json", headers: tuple[tuple[str, str], ...] = ()) -> Fault:
+def says(
+    text: str,
+    *,
+    status: int = 200,
+    content_type: str = "application/json",
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Fault:
     """A reply of one's own words."""
-    return Fault("own words", "reply", 200, Answer(text, content_type, headers), "for this test", "none")
+    return Fault("own words", "reply", status, Answer(text, content_type, headers), "for this test", "none")
 
 
 def completion(usage: str) -> str:
