@@ -13,13 +13,15 @@ import jiter
 from ..usage import Usage
 from .effects import Consult, Event
 from .metering import read_usage
+from .readers import CONTENT_FIELDS
 from .request import Call
 from .surfaces import Surface
 
 if TYPE_CHECKING:
     from ..cache import Entry
 
-# Ends that make an answer worth keeping. A refusal or an error is not: the next call may well get an answer.
+# Ends that make an answer worth keeping, where it holds anything. A refusal or an error is not: the next call may well
+# get an answer.
 _GOOD_ENDS: Final = frozenset({"stop", "length", "tool_calls", "function_call", "STOP", "MAX_TOKENS"})
 
 
@@ -107,6 +109,24 @@ def is_cacheable(call: Call) -> bool:
 def _is_good(surface: Surface, parsed: Any) -> bool:
     if not isinstance(parsed, dict):
         return False
-    found = parsed.get("choices") if surface is Surface.CHAT else parsed.get("candidates")
-    name = "finish_reason" if surface is Surface.CHAT else "finishReason"
-    return bool(found) and all(isinstance(one, dict) and one.get(name) in _GOOD_ENDS for one in found or ())
+    chat = surface is Surface.CHAT
+    found = parsed.get("choices" if chat else "candidates")
+    end, holds = ("finish_reason", _holds_message) if chat else ("finishReason", _holds_parts)
+    return bool(found) and all(
+        isinstance(one, dict) and one.get(end) in _GOOD_ENDS and holds(one) for one in found or ()
+    )
+
+
+def _holds_message(choice: dict[str, Any]) -> bool:
+    message = choice.get("message")
+    # A model that refuses once may well answer the next time.
+    return (
+        isinstance(message, dict) and not message.get("refusal") and any(message.get(name) for name in CONTENT_FIELDS)
+    )
+
+
+def _holds_parts(candidate: dict[str, Any]) -> bool:
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, dict) else None
+    # The last event of a stream often has a part of no text.
+    return any(part.get("text") or part.keys() - {"text", "thought"} for part in parts or () if isinstance(part, dict))

@@ -14,7 +14,8 @@ from .sse import EventDecoder
 from .surfaces import Surface
 
 _DONE: Final = b"[DONE]"
-_CONTENT_FIELDS: Final = (
+# What counts as content of a message, whole or in pieces.
+CONTENT_FIELDS: Final = (
     "content",
     "reasoning_content",
     "reasoning",
@@ -174,7 +175,7 @@ class ChatReader(StreamReader):
             self._text.append(text)
             self.has_content = True
             self.calls_tools = self.calls_tools or bool(delta.get("tool_calls") or delta.get("function_call"))
-        elif not (self.has_content and self.calls_tools) and any(delta.get(field) for field in _CONTENT_FIELDS):
+        elif not (self.has_content and self.calls_tools) and any(delta.get(field) for field in CONTENT_FIELDS):
             self.has_content = True
             self.calls_tools = self.calls_tools or bool(delta.get("tool_calls") or delta.get("function_call"))
 

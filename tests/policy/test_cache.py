@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from aisa_integrations import Budget, Cache, Policy, openai_client, track
+from aisa_integrations import Budget, Cache, GatewayClient, Policy, openai_client, track
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.pacing import RateLimits
 from tests.faults.faces import CHAT_FACES, FACES, MESSAGES, Seen
 from tests.faults.faces import Face as AskingFace
 from tests.metering.faces import FACES as NAMES
-from tests.metering.faces import MODEL, TLS, Face, closed, first_of, make_face, waited
+from tests.metering.faces import MODEL, TLS, Face, body, closed, first_of, make_face, waited
+from tests.metering.words import says
 
 EVERY_FACE = pytest.mark.parametrize("face", FACES, ids=str)
 WAYS = pytest.mark.parametrize(
@@ -171,6 +172,29 @@ def test_a_refusal_is_not_kept(gateway: LocalGateway, cache: Cache, face: Asking
     assert ask(face, gateway, cache, stream=stream).text == "I would rather not"
     assert ask(face, gateway, cache, stream=stream).text.startswith("Simulated reply")
     assert len(gateway.requests) == 2
+
+
+@EVERY_FACE
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_an_answer_without_anything_in_it_is_not_kept(
+    gateway: LocalGateway, cache: Cache, face: AskingFace, stream: bool
+) -> None:
+    gateway.script.reply(MODEL, "", times=1)
+    assert not ask(face, gateway, cache, stream=stream).text
+    assert ask(face, gateway, cache, stream=stream).text.startswith("Simulated reply")
+    assert len(gateway.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "message", ['"refusal":"No."', '"content":"","refusal":"No."', '"content":null', '"content":[]']
+)
+def test_a_message_that_refuses_or_says_nothing_is_not_kept(gateway: LocalGateway, cache: Cache, message: str) -> None:
+    choice = f'{{"index":0,"message":{{"role":"assistant",{message}}},"finish_reason":"stop"}}'
+    gateway.script.fail("*", says(f'{{"choices":[{choice}]}}'), times=1)
+    client = GatewayClient(gateway.api_key, base_url=gateway.url, policy=Policy(cache=cache))
+    assert client.chat(body())["choices"][0]["message"].get("content") in (None, "", [])
+    assert client.chat(body())["choices"][0]["message"]["content"].startswith("Simulated reply")
+    client.close()
 
 
 @pytest.fixture(params=NAMES)
