@@ -50,7 +50,7 @@ def status_in(fields: Mapping[str, Any]) -> int | None:
     """Return the HTTP status that an error names, or None."""
     for key in ("status", "status_code", "code"):
         value = fields.get(key)
-        if isinstance(value, str) and value.isdigit():
+        if isinstance(value, str) and value.isdecimal():
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
             return value
