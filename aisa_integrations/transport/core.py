@@ -77,8 +77,7 @@ class Core:
 
     def build(self, effect: Send, request: httpx2.Request, options: CallOptions) -> httpx2.Request:
         """Return the HTTP request of one attempt."""
-        seconds = effect.expires - time.monotonic()
-        return outgoing(effect.wire, request, self.key_for(options), seconds=seconds)
+        return outgoing(effect.wire, request, self.key_for(options), expires=effect.expires)
 
     def notify(self, event: FailoverEvent, policy: Policy) -> None:
         """Log a failover, and tell the policy's listener; what the listener raises is logged too."""

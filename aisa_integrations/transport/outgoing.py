@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -32,14 +33,33 @@ def check_origin(url: httpx2.URL, origin: Origin) -> None:
     )
 
 
-def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float) -> httpx2.Request:
+class _Limits(dict[str, float | None]):
+    """How long each step of an attempt may take: its own limit, and no longer than the attempt has left by then.
+
+    httpcore looks a limit up when that step begins: to wait for a connection, to connect, to write, to read.
+    """
+
+    __slots__ = ("expires",)
+
+    expires: float | None
+
+    def get(self, step: str, default: float | None = None) -> float | None:  # type: ignore[override]
+        limit = super().get(step, default)
+        if self.expires is None:
+            return limit
+        left = self.expires - time.monotonic()
+        # A timeout of 0 would make the socket non-blocking, which is another error than "too late".
+        return max(0.001, left if limit is None or limit > left else limit)
+
+
+def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, expires: float) -> httpx2.Request:
     """Return the HTTP request of one attempt. The caller's own request is left as it is: SDKs show it in errors.
 
     Args:
         wire: what to send.
         request: the request the face built; its URL, headers and extensions are taken over.
         key: sent as Bearer, in place of whatever the face sent.
-        seconds: what the attempt may take; every timeout is cut to it.
+        expires: monotonic second by which the attempt must be over; every timeout is cut to it.
     """
     url = request.url
     if wire.path != wire.call.place.path or _has_foreign_query(wire.call.query):
@@ -55,27 +75,23 @@ def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, seconds: float
         if wire.content or request.method != "GET":
             headers["Content-Length"] = str(len(wire.content))
         stream = httpx2.ByteStream(wire.content)
-    timeouts = wire.call.timeouts
-    # A timeout of 0 would make the socket non-blocking, which is another error than "too late".
-    share = max(0.001, seconds)
-    timeout: dict[str, float | None] = {
-        step: share if limit is None or limit > share else max(0.001, limit) for step, limit in timeouts.items()
-    }
-    extensions = {**request.extensions, "timeout": timeout}
+    limits = _Limits(wire.call.timeouts)
+    limits.expires = expires
+    extensions = {**request.extensions, "timeout": limits}
     extensions.pop("aisa", None)
     headers["Authorization"] = f"Bearer {key.reveal()}"
     return httpx2.Request(request.method, url, headers=headers, stream=stream, extensions=extensions)
 
 
 def let_flow(built: httpx2.Request, wire: Wire) -> float | None:
-    """Return the read timeout of a reply's body: for a stream, whose head has come, the caller's own again.
+    """Return the read timeout of a reply's body: a stream, whose head has come, may take longer than its attempt.
 
     httpcore looks a timeout up when it begins to wait for a head, and once more when it begins to read a body.
     """
-    timeouts: dict[str, float | None] = built.extensions["timeout"]
+    limits: _Limits = built.extensions["timeout"]
     if wire.call.streams:
-        timeouts["read"] = wire.call.timeouts.get("read")
-    return timeouts["read"]
+        limits.expires = None
+    return limits["read"]
 
 
 def _has_foreign_query(query: bytes) -> bool:

@@ -63,9 +63,12 @@ _BY_PATH = {
 }
 
 
+def _beside(path: str) -> Surface:
+    return Surface.JSON if _JSON.match(path) else Surface.OTHER
+
+
 def locate(method: str, path: str) -> Place:
     """Tell the surface of a request from its method and its path without the query."""
-    beside = Surface.JSON if _JSON.match(path) else Surface.OTHER
     if method == "POST":
         surface = _BY_PATH.get(path)
         if surface is not None:
@@ -75,9 +78,9 @@ def locate(method: str, path: str) -> Place:
             name, model = found["name"], unquote(found["model"])
             if name in ("generateContent", "streamGenerateContent"):
                 return Place(Surface.GEMINI, path, model=model, streams=name == "streamGenerateContent")
-            return Place(beside, path, metered=name != "countTokens")
-        return Place(beside, path)
-    return Place(beside, path, metered=False)
+            return Place(_beside(path), path, metered=name != "countTokens")
+        return Place(_beside(path), path)
+    return Place(_beside(path), path, metered=False)
 
 
 def speaks_gemini(path: str, headers: Container[str]) -> bool:

@@ -4,9 +4,11 @@ import ssl
 import time
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 
-from aisa_integrations import Policy
+from aisa_integrations import Policy, openai_client
 from aisa_integrations.local import LocalGateway
 from tests.faults.faces import ASYNC_GATEWAY, ASYNC_GENAI, FACES, GENAI_FACES, OPENAI, Face
 from tests.faults.raw import SSE, RawServer
@@ -135,3 +137,31 @@ def test_the_timeout_ends_a_stream_of_comments_after_content(tls: ssl.SSLContext
         seen = _ask(face, server, tls, deadline=60, stream=True, timeout=0.3)
     assert seen.text == "begun"
     assert seen.error is not None
+
+
+class _Slow(httpx2.BaseTransport):
+    """A network where it takes time to get a connection, as httpcore asks for the limit of each step."""
+
+    def __init__(self) -> None:
+        self.limits: dict[str, float] = {}
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        timeouts = request.extensions["timeout"]
+        for step in ("connect", "read"):
+            self.limits[step] = timeouts.get(step, None)
+            time.sleep(0.1)
+        raise httpx2.ReadTimeout("silence", request=request)
+
+
+@pytest.mark.parametrize("timeout", [5, None])
+def test_the_steps_of_an_attempt_share_its_time(timeout: float | None) -> None:
+    network = _Slow()
+    with (
+        httpx2.Client(transport=network) as http,
+        openai_client(
+            "sk-aisa-0", http_client=http, timeout=timeout, policy=Policy(deadline=3, max_retries=0)
+        ) as client,
+        pytest.raises(openai.APITimeoutError),
+    ):
+        client.models.list()
+    assert 0 < network.limits["read"] <= network.limits["connect"] - 0.1 < 3
