@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from .causes import RULES, Cause, Rule
@@ -287,11 +288,13 @@ def _key_is_spent(headers: Mapping[str, str]) -> bool:
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Return the seconds after which the gateway says it will answer again, or None where it does not say.
 
-    `Retry-After` is in seconds; the reset headers are UNIX seconds, and count only where nothing remains
-    (gateway notes, "Limits").
+    `Retry-After` is in seconds, or a date where something in front of the gateway answers; the reset headers are UNIX
+    seconds, and count only where nothing remains (gateway notes, "Limits").
     """
     waits: list[float] = []
     said = _number(headers.get("retry-after"))
+    if said is None:
+        said = _seconds_until(headers.get("retry-after"), now)
     if said is not None:
         waits.append(said)
     else:
@@ -300,6 +303,13 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
             if reset is not None and headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0":
                 waits.append(reset - now)
     return max(0.0, *waits) if waits else None
+
+
+def _seconds_until(date: str | None, now: float) -> float | None:
+    try:
+        return max(0.0, parsedate_to_datetime(date).timestamp() - now) if date is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(text: str | None) -> float | None:

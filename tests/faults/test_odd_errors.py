@@ -1,7 +1,9 @@
 """Errors in forms that no page shows but servers send: each is told apart, and none is taken for an answer."""
 
+import email.utils
 import json
 import ssl
+import time
 from typing import Any
 
 import pytest
@@ -115,7 +117,8 @@ def test_error_null_beside_an_answer_is_none(tls: ssl.SSLContext) -> None:
     [
         (["Retry-After: 7"], 7.0),
         (["Retry-After: 0.5"], 0.5),
-        (["Retry-After: Wed, 21 Oct 2026 07:28:00 GMT"], None),
+        (["Retry-After: Wed, 21 Oct 2015 07:28:00 GMT"], 0.0),
+        (["Retry-After: Wed, 41 Oct 2026 07:28:00 GMT"], None),
         (["Retry-After: -3"], None),
         (["Retry-After: soon"], None),
         (["Retry-After: inf"], None),
@@ -123,12 +126,18 @@ def test_error_null_beside_an_answer_is_none(tls: ssl.SSLContext) -> None:
         ([], None),
     ],
 )
-def test_retry_after_is_read_where_it_is_a_number_of_seconds(
-    tls: ssl.SSLContext, headers: list[str], seconds: float | None
-) -> None:
+def test_retry_after_is_read_where_it_says_when(tls: ssl.SSLContext, headers: list[str], seconds: float | None) -> None:
     with RawServer([reply(429, error(message="slow down"), *headers)]) as server:
         failure: Any = GATEWAY.ask(server, tls, stream=False, max_retries=0).error
     assert failure.retry_after == seconds
+
+
+def test_retry_after_may_be_a_date(tls: ssl.SSLContext) -> None:
+    header = f"Retry-After: {email.utils.formatdate(time.time() + 3600, usegmt=True)}"
+    with RawServer([reply(429, error(message="slow down"), header)]) as server:
+        failure: Any = GATEWAY.ask(server, tls, stream=False).error
+    assert 3000 < failure.retry_after <= 3600
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("where", ["body", "header"])
