@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy, deepcopy
+from types import NoneType
 from typing import Any, Final
 
 import httpx2
@@ -86,7 +87,7 @@ class _AisaFace:
         key, given, api_key = concealed(api_key), api_key is not None, None
         refuse(changes, _AROUND_US)
         face = self._aisa.with_key(key) if given else self._aisa
-        if isinstance(max_retries, int):
+        if not isinstance(max_retries, (openai.NotGiven, NoneType)):
             face = face.with_max_retries(max_retries)
         if base_url is not None and not isinstance(base_url, openai.NotGiven):
             _check_same_origin(base_url, face)

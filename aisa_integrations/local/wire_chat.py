@@ -13,6 +13,8 @@ def to_chat(body: Json, model: str) -> Json:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
         raise WrongRequest("missing_parameter", "Missing required parameter: 'messages'")
+    if not isinstance(body.get("stream_options") or {}, dict):
+        raise WrongRequest("invalid_request", "Invalid type for 'stream_options': an object was expected")
     return body
 
 

@@ -130,8 +130,12 @@ def read_call(
 
 
 def read_chat(body: dict[str, Any], *, headers: Any, timeouts: dict[str, float | None], policy: Policy) -> Call:
-    """Read a chat call that was given as Python values, without turning them to bytes and back."""
-    return _call(_CHAT_PLACE, "POST", b"", headers, _to_bytes(body), body, timeouts, policy)
+    """Read a chat call that was given as Python values, without turning them to bytes and back.
+
+    Raises:
+        TypeError, ValueError: the body cannot be written as JSON, which has no NaN.
+    """
+    return _call(_CHAT_PLACE, "POST", b"", headers, _to_bytes(body, allow_nan=False), body, timeouts, policy)
 
 
 _CHAT_PLACE: Final = Place(Surface.CHAT, "/v1/chat/completions")
@@ -162,8 +166,9 @@ def _call(
                 # Ours alone: the gateway does not know it.
                 body = {key: value for key, value in body.items() if key != "models"}
                 content = _to_bytes(body)
-            options = body.get("stream_options")
-            wants_usage = not streams or (isinstance(options, dict) and options.get("include_usage") is True)
+            options = body.get("stream_options") or {}
+            # What is no object is the caller's mistake, and the gateway's to refuse.
+            wants_usage = not streams or not isinstance(options, dict) or options.get("include_usage") is True
     return Call(
         place=place,
         method=method,
@@ -205,5 +210,5 @@ def write(call: Call, model: str | None, *, ask_usage: bool) -> Wire:
     return Wire(call, model, path, content, note)
 
 
-def _to_bytes(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+def _to_bytes(body: dict[str, Any], *, allow_nan: bool = True) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=allow_nan).encode()

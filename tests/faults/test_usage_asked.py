@@ -3,9 +3,10 @@
 import ssl
 from typing import Any
 
+import openai
 import pytest
 
-from aisa_integrations import track
+from aisa_integrations import BadRequestError, track
 from aisa_integrations.local import LocalGateway
 from tests.faults.faces import CHAT_FACES, DICT_FACES, GATEWAY, MESSAGES, Face
 
@@ -113,3 +114,14 @@ def test_usage_that_the_caller_asked_for_and_the_model_refuses_is_the_callers_ma
 def test_a_plain_call_is_sent_as_it_is(gateway: LocalGateway, tls: ssl.SSLContext, face: Face) -> None:
     face.ask(gateway, tls, stream=False, max_retries=0)
     assert gateway.requests[0].json == BODY
+
+
+@pytest.mark.parametrize("options", ["usage", ["include_usage"]])
+@pytest.mark.parametrize("face", CHAT_FACES, ids=str)
+def test_stream_options_that_are_no_object_are_the_gateways_to_refuse(
+    gateway: LocalGateway, tls: ssl.SSLContext, face: Face, options: Any
+) -> None:
+    seen = face.ask(gateway, tls, stream=True, max_retries=0, body={"stream_options": options})
+    (request,) = gateway.requests
+    assert request.json["stream_options"] == options
+    assert type(seen.error) in (openai.BadRequestError, BadRequestError)

@@ -1,6 +1,7 @@
 """The contract of `GatewayClient` and `AsyncGatewayClient`: dict in, dict out, each case once in sync and in async."""
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
@@ -170,7 +171,9 @@ def test_no_key_is_an_error_that_says_the_way_out(kind: Any) -> None:
         kind(base_url="http://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("wrong", [None, [], "text", {"messages": {1, 2}}, {"messages": "\ud800"}], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [None, [], "text", {"messages": {1, 2}}, {"messages": "\ud800"}, {"x": math.nan}], ids=repr
+)
 async def test_a_wrong_body_is_an_error_before_anything_is_sent(client: Any, gateway: LocalGateway, wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="body"):
         await waited(client.chat(wrong))

@@ -7,6 +7,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
+from aisa_integrations import ConfigurationError
 from tests.sdk.pair import Pair
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
@@ -54,6 +55,12 @@ def test_a_copy_with_max_retries_makes_exactly_so_many_more_requests(chats: Pair
     with pytest.raises(openai.InternalServerError):
         ask(chats.ours)
     assert len(chats.our_gateway.requests) == 4
+
+
+@pytest.mark.parametrize("wrong", [2.5, "2", -1, True])
+def test_a_copy_says_which_number_of_retries_cannot_be(chats: Pair, wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="max_retries"):
+        chats.ours.with_options(max_retries=wrong)
 
 
 # ---- timeouts -------------------------------------------------------------------------------------------------------
