@@ -118,7 +118,7 @@ def questions(
     after = [_as_json(entry) for entry in checked_fallbacks(fallbacks or ())]
     shared = {"messages": chat_messages(messages, system), **chat_options(options, also=_OWN_ARGUMENTS)}
     try:
-        json.dumps(shared, ensure_ascii=False).encode()
+        json.dumps(shared, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"the messages or options can't be written as JSON: {error}") from None
     # With `models`, the fallbacks of the client's policy are left out: another model's answer is no comparison.

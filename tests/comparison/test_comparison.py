@@ -221,6 +221,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "bytes": {"messages": b"Hello"},
     "not JSON": {"messages": [{"role": "user", "content": {1, 2}}]},
     "half a character": {"messages": "\ud800"},
+    "no number": {"temperature": float("nan")},
     "two systems": {"system": "Be brief.", "messages": [{"role": "system", "content": "Be long."}]},
     "no text": {"system": 3},
     "a slip": {"temprature": 1},
