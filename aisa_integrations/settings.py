@@ -162,10 +162,15 @@ def resolve_settings(
         ConfigurationError: an argument that cannot work.
     """
     api_key = concealed(api_key)
+    origin = resolve_origin(base_url)
+    return Settings(key=resolve_key(api_key), origin=origin, timeouts=resolve_timeouts(timeout))
+
+
+def resolve_origin(base_url: object = None) -> Origin:
+    """Return the origin of the given base URL, else of `AISA_BASE_URL`, else the live gateway; empty means missing."""
     if base_url is None or base_url == "":
         base_url = os.environ.get("AISA_BASE_URL") or DEFAULT_BASE_URL
-    origin = parse_origin(base_url)
-    return Settings(key=resolve_key(api_key), origin=origin, timeouts=resolve_timeouts(timeout))
+    return parse_origin(base_url)
 
 
 def concealed(api_key: object) -> object:

@@ -17,6 +17,7 @@ from .compare import compare
 from .exits import Exit, exit_code
 from .receipt import error_record
 from .screen import ReaderLeft, Screen, failovers_told
+from .usage import usage
 from .vision import vision
 from .wording import in_words
 
@@ -25,7 +26,7 @@ app = typer.Typer(
     name="aisa", rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-for verb in (chat, vision, compare):
+for verb in (chat, vision, compare, usage):
     app.command()(verb)
 
 

@@ -51,8 +51,16 @@ class Screen:
 
     def table(self, renderable: RenderableType) -> None:
         """Write a table, or what else rich lays out, as the answer."""
+        out = console()
         with _a_reader():
-            console().print(renderable)
+            if sys.stdout.isatty():
+                out.print(renderable)
+                return
+            with out.capture() as captured:
+                out.print(renderable)
+            # rich fills each line up with blanks, which a pipe would keep.
+            sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+            sys.stdout.flush()
 
     def note(self, text: str, *, style: str = "dim") -> None:
         """Say something beside the answer."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AisaError
+from ..settings import resolve_origin
 from .options import Terms
 from .receipt import receipt
 from .screen import Screen
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..local import LocalGateway
     from ..tracking import Spend
     from ..usage import Exchange
+    from .ledger import Bookkeeper
 
 NO_MONEY = "no money: a gateway on this machine"
 
@@ -30,40 +32,57 @@ class Session:
         spend: the calls so far.
         settings: the keyword arguments that another face would be made with.
         local: whether nothing of it costs money.
+        book: writes the calls to the ledger, where they cost money.
     """
 
     client: GatewayClient
     spend: Spend
     settings: dict[str, Any]
     local: bool
+    book: Bookkeeper | None = None
 
     def tell(self, screen: Screen, exchange: Exchange) -> None:
-        """Say to a person after an answer who gave it, after which failures, and what it cost."""
+        """Say to a person after an answer who gave it, after which failures, and what it cost; write it down."""
         if screen.for_a_person:
             screen.note(f"{receipt(exchange)} · {NO_MONEY}" if self.local else receipt(exchange))
+        if self.book is not None:
+            # A conversation may last for days, and end with its terminal.
+            self.book.catch_up()
 
 
 @contextlib.contextmanager
-def session(verb: str, screen: Screen, terms: Terms) -> Iterator[Session]:
+def session(verb: str, screen: Screen, terms: Terms, *, asks_a_model: bool = True) -> Iterator[Session]:
     """Open what a verb asks with; whatever happens in it, its calls are written to the ledger and all is closed.
+
+    Args:
+        verb: as the ledger names it.
+        screen: where notes go.
+        terms: how calls are made.
+        asks_a_model: whether a gateway on this machine needs one.
 
     Raises:
         AisaError: a setting that cannot work, or no key.
     """
     from ..gateway_client import GatewayClient
     from ..tracking import track
+    from .ledger import Bookkeeper
 
     with contextlib.ExitStack() as stack:
         settings = terms.client_settings()
         if terms.local:
-            gateway = stack.enter_context(local_gateway(screen))
+            gateway = stack.enter_context(local_gateway(screen, with_a_model=asks_a_model))
             settings |= {"api_key": gateway.api_key, "base_url": gateway.url}
+        spend = stack.enter_context(track())
+        book = None if terms.local else Bookkeeper(verb, str(resolve_origin()), spend, screen)
+        if book is not None:
+            # Called after the client is closed: a stream that is cut off there has ended only then.
+            stack.callback(book.catch_up)
         client = stack.enter_context(GatewayClient(**settings))
-        yield Session(client, stack.enter_context(track()), settings, terms.local)
+        yield Session(client, spend, settings, terms.local, book)
 
 
 @contextlib.contextmanager
-def local_gateway(screen: Screen) -> Iterator[LocalGateway]:
+def local_gateway(screen: Screen, *, with_a_model: bool = True) -> Iterator[LocalGateway]:
     """Run a gateway on this machine: with the real small model where it is installed, else with simulated answers.
 
     Raises:
@@ -72,8 +91,9 @@ def local_gateway(screen: Screen) -> Iterator[LocalGateway]:
     from ..local import LocalGateway
 
     try:
-        gateway = LocalGateway("llama").start()
-        screen.note("a toy model on this machine answers (SmolLM2, 135M parameters): real text, often wrong")
+        gateway = LocalGateway("llama" if with_a_model else "scripted").start()
+        if with_a_model:
+            screen.note("a toy model on this machine answers (SmolLM2, 135M parameters): real text, often wrong")
     except ImportError as missing:
         try:
             gateway = LocalGateway().start()

@@ -1,0 +1,22 @@
+"""How the command's tables look: plain columns that read well at 80 columns, in a pipe and without colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def plain_table(*columns: str) -> Table:
+    """Return a table without a frame; a column whose name begins with `>` is aligned to the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        right = column.startswith(">")
+        # An id must be copied whole: it goes on in the next line rather than end in an ellipsis.
+        table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+        table.columns[number].no_wrap = right
+    return table
