@@ -11,10 +11,13 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..errors import AisaError, ConfigurationError, MissingKeyError
 from ..errors import AisaError, ConfigurationError
+from .balance import balance
 from .chat import chat
 from .compare import compare
 from .exits import Exit, exit_code
+from .models import models
 from .receipt import error_record
 from .screen import ReaderLeft, Screen, failovers_told
 from .usage import usage
@@ -26,7 +29,7 @@ app = typer.Typer(
     name="aisa", rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-for verb in (chat, vision, compare, usage):
+for verb in (chat, vision, compare, usage, models, balance):
     app.command()(verb)
 
 

@@ -71,6 +71,7 @@ UseCache = Annotated[bool, typer.Option("--cache", help="Answer a repeated reque
 Local = Annotated[
     bool, typer.Option("--local", help="Ask a gateway on this machine: no key, no network, a real but tiny model.")
 ]
+Locally = Annotated[bool, typer.Option("--local", help="Ask a gateway on this machine: no key, no network, no money.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors included.")]
 
 

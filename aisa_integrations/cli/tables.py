@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def plain_table(*columns: str) -> Table:
-    """Return a table without a frame; a column whose name begins with `>` is aligned to the right."""
+def plain_table(*columns: str, gap: int = 2) -> Table:
+    """Return a table without a frame, `gap` blanks between columns; `>name` is one that is aligned to the right."""
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), show_edge=False, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         right = column.startswith(">")
         # An id must be copied whole: it goes on in the next line rather than end in an ellipsis.
