@@ -20,6 +20,7 @@ from .exits import Exit, exit_code
 from .models import models
 from .receipt import error_record
 from .screen import ReaderLeft, Screen, failovers_told
+from .serve import serve
 from .usage import usage
 from .vision import vision
 from .wording import in_words
@@ -29,7 +30,7 @@ app = typer.Typer(
     name="aisa", rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-for verb in (chat, vision, compare, usage, models, balance):
+for verb in (chat, vision, compare, usage, models, balance, serve):
     app.command()(verb)
 
 

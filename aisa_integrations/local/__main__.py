@@ -1,34 +1,44 @@
-"""`python -m aisa_integrations.local`: a local gateway until Ctrl-C."""
+"""`python -m aisa_integrations.local`: a local gateway until Ctrl-C; `aisa serve` without its extra."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import threading
 from collections.abc import Sequence
+from typing import Any, Final, get_args
 
-from .server import DEFAULT_API_KEY, LocalGateway
+from ..errors import AisaError, ConfigurationError
+from .serving import DEFAULT_BALANCE, DEFAULT_PORT, HELP, BackendName, Serving, TierName, until_told_to_stop, variables
+
+_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
+    "port": {"type": int, "default": DEFAULT_PORT},
+    "backend": {"choices": get_args(BackendName)},
+    "upstream": {"metavar": "URL"},
+    "upstream_model": {"metavar": "ID"},
+    "tier": {"choices": get_args(TierName)},
+    "balance": {"metavar": "USD", "default": DEFAULT_BALANCE},
+    "strict": {"action": "store_true"},
+    "api_key": {"metavar": "KEY"},
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve, and say where."""
     parser = argparse.ArgumentParser(prog="python -m aisa_integrations.local", description=__doc__)
-    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--backend", choices=("scripted", "llama"), default="scripted")
-    parser.add_argument(
-        "--api-key", default=DEFAULT_API_KEY, help="the key to ask for (default: a fixed, harmless one)"
-    )
+    for name, how in _ARGUMENTS.items():
+        default = f" Default: {how['default']}." if "default" in how else ""
+        parser.add_argument(f"--{name.replace('_', '-')}", help=f"{HELP[name]}{default}", **how)
     options = parser.parse_args(arguments)
     try:
-        gateway = LocalGateway(options.backend, port=options.port, api_key=options.api_key).start()
-    except (ImportError, OSError) as error:
+        gateway = Serving(**vars(options)).start()
+    except AisaError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return 2 if isinstance(error, ConfigurationError) else 1
     try:
-        sys.stdout.write(f"AISA_BASE_URL={gateway.url}\nAISA_API_KEY={gateway.api_key}\n")
+        sys.stdout.write(variables(gateway))
         sys.stdout.flush()
-        threading.Event().wait()
-    except (KeyboardInterrupt, BrokenPipeError):
+        until_told_to_stop()
+    except BrokenPipeError:
         pass
     finally:
         gateway.stop()
