@@ -63,6 +63,11 @@ class ApiKey:
         return self._token
 
     @property
+    def length(self) -> int:
+        """Return how many characters the key has, which is all that may be told of it."""
+        return len(self.reveal())
+
+    @property
     def fits_a_header(self) -> bool:
         """Say whether the key holds only what an HTTP header can carry."""
         return all("!" <= character <= "~" for character in self.reveal())

@@ -16,6 +16,7 @@ from ..errors import AisaError, ConfigurationError
 from .balance import balance
 from .chat import chat
 from .compare import compare
+from .doctor import doctor
 from .exits import Exit, exit_code
 from .models import models
 from .receipt import error_record
@@ -30,7 +31,7 @@ app = typer.Typer(
     name="aisa", rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-for verb in (chat, vision, compare, usage, models, balance, serve):
+for verb in (chat, vision, compare, usage, models, balance, serve, doctor):
     app.command()(verb)
 
 

@@ -85,6 +85,7 @@ class Terms:
         fallback: model ids, separated by commas.
         budget: USD, or USD/day.
         cache: answer repeated requests from the cache's own file.
+        max_retries: further rounds over the models; None leaves it to the policy.
     """
 
     local: bool = False
@@ -92,6 +93,7 @@ class Terms:
     fallback: str | None = None
     budget: str | None = None
     cache: bool = False
+    max_retries: int | None = None
 
     def client_settings(self) -> dict[str, Any]:
         """Return the keyword arguments of a `GatewayClient` that these terms stand for.
@@ -113,7 +115,7 @@ class Terms:
             fallbacks=ids(self.fallback) if self.fallback is not None else (),
             budget=budget,
             cache=Cache() if self.cache else None,
-        )
+        ).merged(max_retries=self.max_retries)
         return {"policy": policy, **({} if self.timeout is None else {"timeout": self.timeout})}
 
 

@@ -32,6 +32,7 @@ class Session:
         spend: the calls so far.
         settings: the keyword arguments that another face would be made with.
         local: whether nothing of it costs money.
+        origin: of the gateway that is asked.
         book: writes the calls to the ledger, where they cost money.
     """
 
@@ -39,6 +40,7 @@ class Session:
     spend: Spend
     settings: dict[str, Any]
     local: bool
+    origin: str
     book: Bookkeeper | None = None
 
     def tell(self, screen: Screen, exchange: Exchange) -> None:
@@ -72,13 +74,14 @@ def session(verb: str, screen: Screen, terms: Terms, *, asks_a_model: bool = Tru
         if terms.local:
             gateway = stack.enter_context(local_gateway(screen, with_a_model=asks_a_model))
             settings |= {"api_key": gateway.api_key, "base_url": gateway.url}
+        origin = str(resolve_origin(settings.get("base_url")))
         spend = stack.enter_context(track())
-        book = None if terms.local else Bookkeeper(verb, str(resolve_origin()), spend, screen)
+        book = None if terms.local else Bookkeeper(verb, origin, spend, screen)
         if book is not None:
             # Called after the client is closed: a stream that is cut off there has ended only then.
             stack.callback(book.catch_up)
         client = stack.enter_context(GatewayClient(**settings))
-        yield Session(client, spend, settings, terms.local, book)
+        yield Session(client, spend, settings, terms.local, origin, book)
 
 
 @contextlib.contextmanager
