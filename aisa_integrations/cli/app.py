@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import AisaError, ConfigurationError, MissingKeyError
 from ..errors import AisaError, ConfigurationError
 from .balance import balance
 from .chat import chat
@@ -31,7 +30,7 @@ app = typer.Typer(
     name="aisa", rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-for verb in (chat, vision, compare, usage, models, balance, serve, doctor):
+for verb in (chat, vision, compare, models, balance, usage, serve, doctor):
     app.command()(verb)
 
 

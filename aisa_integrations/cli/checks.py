@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import AisaError, MissingKeyError
 from ..settings import Origin, resolve_key, resolve_origin
 from .exits import Exit, exit_code
+from .wording import in_words
 
 if TYPE_CHECKING:
     from ..gateway_client import GatewayClient
@@ -66,7 +67,7 @@ class Finding:
 
 def problem(name: str, error: AisaError, advice: str = "") -> Finding:
     """Return an error as what a check found."""
-    return Finding(name=name, told=str(error), state="problem", advice=advice, code=exit_code(error))
+    return Finding(name=name, told=in_words(error), state="problem", advice=advice, code=exit_code(error))
 
 
 def key() -> Finding:
@@ -79,7 +80,7 @@ def key() -> Finding:
         return Finding(name="key", told=told, state="problem", advice=advice, code=exit_code(error))
     except AisaError as error:
         return Finding(
-            name="key", told=str(error).replace("api_key", "AISA_API_KEY"), state="problem",
+            name="key", told=in_words(error), state="problem",
             advice="Set AISA_API_KEY to the key alone, as it was given to you.", code=Exit.KEY,
         )  # fmt: skip
     facts = {"source": "AISA_API_KEY", "length": length}
@@ -96,7 +97,7 @@ def gateway() -> tuple[Finding, Origin | None]:
     try:
         origin = resolve_origin()
     except AisaError as error:
-        told = str(error).replace("base_url", "AISA_BASE_URL")
+        told = in_words(error)
         advice = "Set AISA_BASE_URL to the gateway's origin, or unset it for the live gateway."
         found = Finding(name="gateway", told=told, state="problem", advice=advice, code=exit_code(error))
         return found, None
@@ -251,7 +252,7 @@ def live(client: GatewayClient, origin: str) -> Finding:
     if error is not None:
         status = "no reply" if error.status is None else f"status {error.status}"
         return Finding(
-            name="live", told=f"{asked}: {status} after {seconds:.2f} s", state="problem", advice=str(error),
+            name="live", told=f"{asked}: {status} after {seconds:.2f} s", state="problem", advice=in_words(error),
             code=exit_code(error), facts=facts,
         )  # fmt: skip
     told = f"{asked}: status 200 in {seconds:.2f} s, {listed} models"

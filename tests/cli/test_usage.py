@@ -1,9 +1,11 @@
 """The command's ledger and `aisa usage`: every call is in it once, by whose word it cost what, and no text."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -78,6 +80,39 @@ def test_a_stream_that_broke_is_written_as_of_unknown_cost(aisa, connected):
     assert row.unknown
     assert row.cause
     assert (row.billed, row.estimated) == (Decimal(0), Decimal(0))
+
+
+def test_what_ctrl_c_stopped_is_written_as_of_unknown_cost(aisa, connected):
+    connected.script.set_style("gpt-4o", chunk_delay=0.2)
+    command = [sys.executable, "-m", "aisa_integrations.cli", "chat", "-m", "gpt-4o", "hello, hello and hello"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+    [row] = Ledger().since(0)
+    assert (row.asked, row.billed, row.estimated, row.unknown) == ("gpt-4o", Decimal(0), Decimal(0), True)
+
+
+def test_each_model_of_a_comparison_is_a_call(aisa, connected):
+    connected.script.fail("gpt-5", "server_error")
+    assert aisa("compare", "--models", "gpt-4o,gpt-5,glm-5", "hello").code == 0
+    rows = Ledger().since(0)
+    assert sorted((row.verb, row.asked, row.cause) for row in rows) == [
+        ("compare", "glm-5", None), ("compare", "gpt-4o", None), ("compare", "gpt-5", "server_error"),
+    ]  # fmt: skip
+    assert sum(row.billed for row in rows) == connected.account.spent
+
+
+def test_a_conversation_is_written_turn_by_turn(connected, terminal):
+    chat = terminal("chat", "-m", "gpt-4o")
+    chat.until("> ")
+    chat.type("first\n")
+    chat.until("billed")
+    deadline = time.monotonic() + 10
+    while not Ledger().since(0) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(Ledger().since(0)) == 1  # and the conversation still goes on
 
 
 def test_what_failed_and_was_billed_counts_as_track_counts_it():
