@@ -25,6 +25,7 @@ from ..transport.causes import Cause
 from ..transport.effects import Answer, Fail, HandOver, PassOn
 from ..transport.failures import explain
 from ..transport.request import Call
+from ..transport.surfaces import Surface
 from ..transport.verdict import Verdict
 from ..usage import Exchange
 
@@ -54,16 +55,21 @@ _ERRORS: Final[dict[Cause, type[AisaError]]] = {
 def error_of(effect: Answer | HandOver | PassOn | Fail, call: Call) -> AisaError:
     """Return the error of the tree that a failed call is."""
     if isinstance(effect, Fail):
-        error = error_for(effect.verdict, call.model, effect.exchange, ())
+        error = error_for(effect.verdict, call.model, effect.exchange, (), surface=call.place.surface)
         error.status = None  # no reply came, or not the whole of it
         return error
     if isinstance(effect, Answer) and effect.verdict is not None and effect.exchange is not None:
-        return error_for(effect.verdict, call.model, effect.exchange, effect.suggestions)
+        return error_for(effect.verdict, call.model, effect.exchange, effect.suggestions, surface=call.place.surface)
     return GatewayError("the gateway answered with something else than what was asked for", model=call.model)
 
 
 def error_for(
-    verdict: Verdict, model: str | None, exchange: Exchange, suggestions: tuple[str, ...], partial: str = ""
+    verdict: Verdict,
+    model: str | None,
+    exchange: Exchange,
+    suggestions: tuple[str, ...],
+    partial: str = "",
+    surface: Surface = Surface.CHAT,
 ) -> AisaError:
     """Return the error that a verdict stands for, with everything that is known of the call."""
     cls = _ERRORS.get(verdict.cause, GatewayError)
@@ -80,4 +86,4 @@ def error_for(
         fields["retry_after"] = verdict.retry_after
     elif issubclass(cls, InterruptedStreamError):
         fields["partial"] = partial
-    return cls(explain(verdict, model, exchange.attempts), **fields)
+    return cls(explain(verdict, model, exchange.attempts, surface), **fields)

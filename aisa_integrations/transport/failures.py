@@ -16,26 +16,27 @@ from .effects import Event
 from .surfaces import Surface
 from .verdict import Verdict
 
+# `or_fallbacks` is left out where no other model would be asked, whatever fallbacks are named.
 _NEXT_STEP: Final = {
     Cause.AUTH: "Check the key (AISA_API_KEY, or api_key=…).",
-    Cause.NOT_ALLOWED: "Use another model, or name fallbacks=[…].",
+    Cause.NOT_ALLOWED: "Use another model{or_fallbacks}.",
     Cause.CREDITS: "Top up the wallet, or use a model that your balance does not gate.",
     Cause.QUOTA: "The key has reached its own spend cap: raise it, or use another key; waiting does not help.",
-    Cause.RATE_LIMIT: "Ask again later, or name fallbacks=[…].",
+    Cause.RATE_LIMIT: "Ask again later{or_fallbacks}.",
     Cause.KEY_RATE_LIMIT: "The key's limit is spent for now, for every model: ask again after the reset.",
     Cause.NOT_FOUND: "Check base_url: the gateway has no such route.",
     Cause.CONTEXT_WINDOW: "Shorten the prompt, or name a fallback with a larger window.",
-    Cause.PARAMETER: "Leave the parameter out for this model, or name fallbacks=[…].",
+    Cause.PARAMETER: "Leave the parameter out for this model{or_fallbacks}.",
     Cause.BAD_REQUEST: "Change the request as these words say: no other model would take it.",
     Cause.CONTENT_POLICY: "Change what the request says, or use another model.",
     Cause.CONNECT: "Check the network, the proxy and base_url.",
-    Cause.TIMEOUT: "Raise timeout=…, or name fallbacks=[…].",
-    Cause.CONNECTION_LOST: "Ask again, or name fallbacks=[…].",
-    Cause.SERVER_ERROR: "Ask again, or name fallbacks=[…].",
-    Cause.NOT_JSON: "Ask again, name fallbacks=[…], or check that base_url is the gateway.",
-    Cause.NO_ANSWER: "Ask again, or name fallbacks=[…].",
-    Cause.NOT_A_STREAM: "Ask again, name fallbacks=[…], or ask without stream.",
-    Cause.CUT: "Ask again, or name fallbacks=[…].",
+    Cause.TIMEOUT: "Raise timeout=…{or_fallbacks}.",
+    Cause.CONNECTION_LOST: "Ask again{or_fallbacks}.",
+    Cause.SERVER_ERROR: "Ask again{or_fallbacks}.",
+    Cause.NOT_JSON: "Ask again{or_fallbacks}; check that base_url is the gateway.",
+    Cause.NO_ANSWER: "Ask again{or_fallbacks}.",
+    Cause.NOT_A_STREAM: "Ask again{or_fallbacks}; or ask without stream.",
+    Cause.CUT: "Ask again{or_fallbacks}.",
     Cause.REDIRECT: "Check base_url.",
     Cause.ALL_MODELS_FAILED: "Each line says why; ask again, or name other fallbacks=[…].",
     Cause.BUDGET: "Nothing was sent.",
@@ -62,12 +63,14 @@ def suggestions(verdict: Verdict, model: str | None) -> tuple[str, ...]:
     return catalogue().suggest(model) if verdict.cause is Cause.MODEL_NOT_FOUND and model else ()
 
 
-def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = ()) -> str:
+def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt], surface: Surface) -> str:
     """Say what happened, with which model, and what to do next; with several models, list each attempt."""
     if verdict.cause is Cause.ALL_MODELS_FAILED:
         return f"{verdict.message} {_NEXT_STEP[verdict.cause]}" + _lines(attempts)
     close = suggestions(verdict, model)
-    next_step = _NEXT_STEP.get(verdict.cause, "")
+    several = len({attempt.model for attempt in attempts}) > 1
+    fallbacks = f", or name {'other ' if several else ''}fallbacks=[…]" if surface.full_policy else ""
+    next_step = _NEXT_STEP.get(verdict.cause, "").format(or_fallbacks=fallbacks)
     if verdict.seen is None and verdict.cause in (Cause.MODEL_NOT_FOUND, Cause.BAD_REQUEST):
         next_step = ""  # not sent: our own words say already what to do
     elif verdict.cause is Cause.MODEL_NOT_FOUND:
@@ -77,7 +80,6 @@ def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (
         next_step += f" {who} to wait {math.ceil(verdict.retry_after * 10) / 10:g} s."
     message = verdict.message.rstrip()
     words = message if message.endswith((".", "!", "?")) else f"{message}."
-    several = len({attempt.model for attempt in attempts}) > 1
     # With several models the words are the last one's, and the lines below say whose.
     where = f" [{model}]" if model and not several and not _names(message, model) else ""
     text = " ".join(part for part in (f"{words}{where}", next_step) if part)
@@ -117,21 +119,22 @@ def header_line(attempt: Attempt) -> str:
 
 
 def error_object(
-    surface_is_gemini: bool,
+    surface: Surface,
+    gemini_shape: bool,
     verdict: Verdict,
     model: str | None,
     attempts: Sequence[Attempt],
     partial: str | None = None,
 ) -> dict[str, Any]:
     """Return the error in the shape of the surface, with the gateway's own unknown fields kept."""
-    message = explain(verdict, model, attempts)
+    message = explain(verdict, model, attempts, surface)
     extra: dict[str, Any] = {"reason": verdict.code}
     if len(attempts) > 1:
         extra["attempts"] = [line(attempt) for attempt in attempts]
     if partial is not None:
         extra["partial"] = partial
     original = dict(verdict.error or {})
-    if surface_is_gemini:
+    if gemini_shape:
         given = original.get("details")
         details = [*(given if isinstance(given, list) else []), {k: v for k, v in extra.items() if v is not None}]
         status = original.get("status")
@@ -155,7 +158,7 @@ def error_body(
     surface: Surface, gemini_shape: bool, verdict: Verdict, model: str | None, attempts: Sequence[Attempt]
 ) -> bytes:
     """Return the body of an error reply, as the SDK of the surface reads it."""
-    error = error_object(gemini_shape, verdict, model, attempts)
+    error = error_object(surface, gemini_shape, verdict, model, attempts)
     body: dict[str, Any] = {"error": error}
     if surface is Surface.MESSAGES:
         body = {"type": "error", "error": error}
@@ -166,7 +169,7 @@ def error_event(
     surface: Surface, verdict: Verdict, model: str | None, attempts: Sequence[Attempt], partial: str
 ) -> Event:
     """Return the event that tells the SDK of the surface of a broken stream, with what had come in it."""
-    error = error_object(surface is Surface.GEMINI, verdict, model, attempts, partial)
+    error = error_object(surface, surface is Surface.GEMINI, verdict, model, attempts, partial)
     body: dict[str, Any] = {"error": error}
     name = None
     if surface in (Surface.RESPONSES, Surface.MESSAGES):

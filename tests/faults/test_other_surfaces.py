@@ -152,3 +152,17 @@ def test_what_no_path_names_may_be_a_file(tls: ssl.SSLContext) -> None:
         client = OPENAI.make(server.api_key, base_url=server.url, verify=tls)
         with client:
             assert client.audio.speech.create(model="m", voice="alloy", input="x").read() == b"spoken"
+
+
+@pytest.mark.parametrize("fault", ["server_error", "html_200", "rate_limit_exceeded"])
+def test_nobody_is_told_to_name_fallbacks_where_none_is_asked(
+    gateway: LocalGateway, tls: ssl.SSLContext, fault: str
+) -> None:
+    gateway.script.fail("*", fault)
+    client = OPENAI.make(gateway.api_key, base_url=gateway.url, max_retries=0, verify=tls)
+    with client:
+        with pytest.raises(openai.APIStatusError, match="Ask again") as caught:
+            _embeddings(client, False)
+        assert "fallbacks" not in str(caught.value)
+        with pytest.raises(openai.APIStatusError, match="or name fallbacks"):
+            OPENAI.call(client, "first-model", {})
