@@ -15,6 +15,7 @@ from typing import Any, Final
 from ..chat_body import Messages
 from ..errors import AisaError, ConfigurationError
 from ..gateway_client import AsyncGatewayClient, AsyncGatewayStream, GatewayClient, GatewayStream
+from ..gateway_client.assembly import assembled
 from ..policy import Policy
 from ..routing.caps import Fallback
 from ..settings import UNSET, Unset, concealed
@@ -187,7 +188,7 @@ def _ask(client: GatewayClient, question: Question) -> Answered:
             return question.answered(reply, (reply.exchange,))
         stream = client.stream(question.body)
         with stream:
-            return question.streamed(list(stream), stream.exchanges)
+            return question.answered(assembled(list(stream)), stream.exchanges)
     except AisaError as error:
         return question.failed(error, time.monotonic() - began, _records(stream))
 
@@ -237,7 +238,7 @@ async def _ask_async(client: AsyncGatewayClient, question: Question) -> Answered
             return question.answered(reply, (reply.exchange,))
         stream = client.stream(question.body)
         async with stream:
-            return question.streamed([event async for event in stream], stream.exchanges)
+            return question.answered(assembled([event async for event in stream]), stream.exchanges)
     except AisaError as error:
         return question.failed(error, time.monotonic() - began, _records(stream))
 

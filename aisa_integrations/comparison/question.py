@@ -9,11 +9,9 @@ from typing import Any, Final
 
 from ..chat_body import Messages, chat_messages, chat_options
 from ..errors import AisaError, ConfigurationError
-from ..gateway_client.text import event_text, first_choice, reply_text
+from ..gateway_client.text import first_choice, reply_text
 from ..policy import checked_fallbacks
 from ..routing.caps import Fallback
-from ..transport.merging import NotExact
-from ..transport.replay_chat import assemble
 from ..usage import NO_USAGE, Exchange
 from .result import Result
 
@@ -66,17 +64,6 @@ class Question:
             error=None,
         )
         return Answered(result, tuple(exchanges))
-
-    def streamed(self, events: list[dict[str, Any]], exchanges: Sequence[Exchange]) -> Answered:
-        """Return the result of a stream that was read to its end."""
-        try:
-            return self.answered(assemble(events), exchanges)
-        except NotExact:
-            # Some streams end without a finish reason, or say a thing twice: their text is the answer all the same.
-            message = {"role": "assistant", "content": "".join(map(event_text, events))}
-            reasons = [first_choice(event).get("finish_reason") for event in events]
-            reason = next(filter(None, reversed(reasons)), None)
-            return self.answered({"choices": [{"message": message, "finish_reason": reason}]}, exchanges)
 
     def failed(self, error: AisaError, seconds: float, exchanges: Sequence[Exchange] = ()) -> Answered:
         """Return the result of a call that failed after so many seconds; `exchanges` where its records are at hand."""

@@ -20,8 +20,16 @@ _WITH_LOGPROBS: Final = {"content", "refusal"}
 _NOISE: Final = "obfuscation"
 
 
-def assemble(chunks: list[Json]) -> Json:
-    """Return the completion that a complete stream of chunks amounts to."""
+def assemble(chunks: list[Json], *, finished: bool = True) -> Json:
+    """Return the completion that a complete stream of chunks amounts to.
+
+    Args:
+        chunks: its events, in order.
+        finished: whether each choice must say why it ended, as one that is to be given again must.
+
+    Raises:
+        NotExact: it can't be said what they amount to.
+    """
     whole: Json = {"object": "chat.completion"}
     choices: dict[int, _Choice] = {}
     for chunk in chunks:
@@ -36,7 +44,7 @@ def assemble(chunks: list[Json]) -> Json:
         raise NotExact
     if whole.get("usage") is None:
         whole.pop("usage", None)
-    whole["choices"] = [choices[index].whole() for index in sorted(choices)]
+    whole["choices"] = [choices[index].whole(finished=finished) for index in sorted(choices)]
     return whole
 
 
@@ -68,8 +76,8 @@ class _Choice:
             elif name != "index":
                 keep_same(self._choice, name, value)
 
-    def whole(self) -> Json:
-        if self._choice.get("finish_reason") in (None, "error"):
+    def whole(self, *, finished: bool) -> Json:
+        if finished and self._choice.get("finish_reason") in (None, "error"):
             raise NotExact
         message = {"role": "assistant", "content": None, **self._message}
         if self._calls:
