@@ -127,6 +127,21 @@ class Policy:
         """Return `routes` as they are kept."""
         return cast("Routes | None", self.routes)
 
+    def entries(self, model: str | None, named: object) -> Sequence[str | Fallback]:
+        """Return whom a call may ask in turn: those it names itself in `models`, else the model and the fallbacks.
+
+        Raises:
+            ConfigurationError: `named` is no list of model ids.
+        """
+        if named is None:
+            return () if model is None else (model, *self.chain)
+        if not isinstance(named, list) or not all(isinstance(one, (str, Mapping)) and one for one in named):
+            raise ConfigurationError(f"`models` is a list of model ids to ask in turn, not {named!r}.")
+        # With the model among them, the list alone says the order.
+        fallbacks = checked_fallbacks(named)
+        within = model is None or model in [one if isinstance(one, str) else one.model for one in fallbacks]
+        return fallbacks if within else (cast(str, model), *fallbacks)
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 

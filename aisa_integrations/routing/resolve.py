@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..catalogue import catalogue
 from ..errors import ConfigurationError, ModelNotFoundError
+from ..settings import UNSET, Unset
+from .caps import Fallback
 from .decision import Candidate, RouteDecision
 from .judge import Asked, judge_cheap, judge_own, judge_stand_ins, judge_task, state_of
 from .pools import DEAREST_FALLBACK, INPUT_SHARE, LARGE_WINDOW, Surface
@@ -52,7 +54,8 @@ def resolve_route(
     """
     if not is_route(model):
         raise ConfigurationError(f"{model!r} is no route: those begin with {PREFIX!r}.")
-    decision = _decide(model, Asked.of(request, surface, routes, allow, deny, assume_output_tokens))
+    asked = Asked.of(request, surface, routes, allow, deny, assume_output_tokens)
+    decision = _decision(model, _judge(model, asked), asked)
     if not decision.chain:
         raise ConfigurationError(_nothing_left(decision), model=model, code="no_model_left")
     return decision
@@ -65,27 +68,58 @@ def explain(
     routes: Mapping[str, Any] | None = None,
     allow: Iterable[str] | None = None,
     deny: Iterable[str] | None = None,
-    assume_output_tokens: int | None = ASSUMED_OUTPUT_TOKENS,
+    assume_output_tokens: int | Unset | None = UNSET,
     policy: Policy | None = None,
 ) -> RouteDecision:
     """Show what would be asked for a request, and why; the arguments are those of `resolve_route`.
 
-    With a `policy`, its `routes`, `allow` and `deny` hold where they are not given here. The route is the request's
-    `model`, or `aisa/auto` where it has none (Gemini's is in the path). A model that is no route is asked as it was
-    named, unfiltered. Where nothing is left, the chain is empty and the table says why.
+    With a `policy`, its `routes`, `allow` and `deny` hold where they are not given here, and its `fallbacks`, its
+    `max_cost_usd` and what its budget assumes of an answer as they would in a call; cooldowns and what is left of a
+    budget do not. The route is the request's `model`, or `aisa/auto` where it has none (Gemini's is in the path). A
+    model that is no route is asked as it was named, unfiltered. Where nothing is left, the chain is empty and the table
+    says why.
 
     Raises:
         ModelNotFoundError: there is no such route.
         ConfigurationError: an argument cannot work.
     """
-    if policy is not None:
-        routes = policy.own_routes if routes is None else routes
-        allow, deny = policy.allow if allow is None else allow, policy.deny if deny is None else deny
-    asked = Asked.of(request, surface, routes, allow, deny, assume_output_tokens)
+    from ..policy import Policy
+
+    rules = Policy() if policy is None else policy
+    if isinstance(assume_output_tokens, Unset):
+        assumed = rules.budget.assume_output_tokens if rules.budget is not None else None
+        assume_output_tokens = ASSUMED_OUTPUT_TOKENS if assumed is None else assumed
+    asked = Asked.of(
+        request,
+        surface,
+        rules.own_routes if routes is None else routes,
+        rules.allow if allow is None else allow,
+        rules.deny if deny is None else deny,
+        assume_output_tokens,
+    )
     named = request.get("model") or "aisa/auto"
     if not isinstance(named, str):
         raise ConfigurationError(f"a request's model is a string, not {named!r}.")
-    return _decide(named, asked)
+    entries = rules.entries(named, request.get("models") if surface == "chat" else None)
+    chain = [Fallback.of(entry).capped(rules.cap) for entry in entries]
+    judged = [_judge(entry.model, asked) for entry in chain]
+    if (nothing := next((one for one in judged if not one.leaves_any), None)) is not None:
+        # A call is refused for a route that has nothing left, wherever in its chain that stands.
+        return _decision(named, nothing, asked)
+    whole, *others = [_capped(one, entry) for one, entry in zip(judged, chain, strict=True)]
+    for other in others:
+        whole = whole.then(other)
+    return _decision(named, whole, asked)
+
+
+def _capped(judged: _Judged, entry: Fallback) -> _Judged:
+    candidates = [
+        replace(candidate, kept=False, why=refused)
+        if candidate.kept and (refused := entry.refuses(candidate.estimated_cost)) is not None
+        else candidate
+        for candidate in judged.candidates
+    ]
+    return replace(judged, candidates=candidates)
 
 
 def route_names(routes: Mapping[str, Any] | None = None) -> tuple[str, ...]:
@@ -94,22 +128,42 @@ def route_names(routes: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     return tuple(f"{PREFIX}{name}" for name in dict.fromkeys((*built_in, *checked_routes(routes))))
 
 
-def _decide(model: str, asked: Asked) -> RouteDecision:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was looked at for one name, before each that is kept has its place."""
+
+    rule: str
+    reason: str
+    candidates: list[Candidate]
+
+    @property
+    def leaves_any(self) -> bool:
+        """Say whether anybody is kept."""
+        return any(candidate.kept for candidate in self.candidates)
+
+    def then(self, other: _Judged) -> _Judged:
+        """Return this with what is asked after it; whoever is there already is not asked twice."""
+        known = {candidate.model for candidate in self.candidates if candidate.kept}
+        return replace(self, candidates=[*self.candidates, *(c for c in other.candidates if c.model not in known)])
+
+
+def _judge(model: str, asked: Asked) -> _Judged:
     if not is_route(model):
-        return _as_named(model, asked)
+        candidate = asked.candidate(model, note=state_of(model))
+        return _Judged("as named", "Nothing is asked but what was named.", [candidate])
     name, rule, saw = normal(model), None, ""
     if name == "auto" and name not in asked.routes:
         picked, saw = choose(asked.needs)
         name, rule, saw = picked.route, picked.name, f"{saw}: {PREFIX}{picked.route}. "
     if name in asked.routes:
         why = f"{PREFIX}{name} is your own route, asked in your order."
-        return _decision(model, rule or "your route", saw + why, judge_own(asked.routes[name], asked), asked)
+        return _Judged(rule or "your route", saw + why, judge_own(asked.routes[name], asked))
     if name == "cheap":
         why = (
             f"The cheapest by ({INPUT_SHARE} x input + output) / {INPUT_SHARE + 1}, one of each developer first, with "
             f"tools and a window of {LARGE_WINDOW:,} or more, none over {DEAREST_FALLBACK} times the first."
         )
-        return _decision(model, rule or "cheapest first", saw + why, judge_cheap(asked), asked)
+        return _Judged(rule or "cheapest first", saw + why, judge_cheap(asked))
     task = TASKS.get(name)
     if task is None:
         raise _unknown_route(model, asked.routes)
@@ -119,12 +173,12 @@ def _decide(model: str, asked: Asked) -> RouteDecision:
         # Nobody named this table: who allows one developer only still wants an automatic choice among its models.
         why += " None of them is left, so others that fit stand in, closest in price to the first."
         candidates += judge_stand_ins(models, asked)
-    return _decision(model, rule or "task map", saw + why, candidates, asked)
+    return _Judged(rule or "task map", saw + why, candidates)
 
 
-def _decision(model: str, rule: str, reason: str, candidates: list[Candidate], asked: Asked) -> RouteDecision:
+def _decision(model: str, judged: _Judged, asked: Asked) -> RouteDecision:
     """Put the chain together: who was kept in order, each told its place, then who was not."""
-    kept = [candidate for candidate in candidates if candidate.kept]
+    kept = [candidate for candidate in judged.candidates if candidate.kept]
     placed = [
         replace(
             candidate,
@@ -132,18 +186,11 @@ def _decision(model: str, rule: str, reason: str, candidates: list[Candidate], a
         )
         for place, candidate in enumerate(kept)
     ]
+    reason = judged.reason
     if asked.needs.output_tokens is None and asked.output_tokens is not None:
         reason += f" The request sets no limit on the answer: costs take {asked.output_tokens:,} tokens for it."
-    dropped = [candidate for candidate in candidates if not candidate.kept]
-    return RouteDecision(model, rule, reason, tuple(c.model for c in kept), (*placed, *dropped))
-
-
-def _as_named(model: str, asked: Asked) -> RouteDecision:
-    others = asked.body.get("models")
-    listed = [other for other in others if isinstance(other, str)] if isinstance(others, list) else []
-    chain = dict.fromkeys(listed if model in listed else [model, *listed])
-    candidates = [asked.candidate(each, note=state_of(each)) for each in chain]
-    return _decision(model, "as named", "A model was named, and nothing else is asked.", candidates, asked)
+    dropped = [candidate for candidate in judged.candidates if not candidate.kept]
+    return RouteDecision(model, judged.rule, reason, tuple(c.model for c in kept), (*placed, *dropped))
 
 
 def _nothing_left(decision: RouteDecision) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ConfigurationError
-from ..policy import Policy, checked_fallbacks
+from ..policy import Policy
 from .surfaces import Place, Surface
 
 if TYPE_CHECKING:
@@ -59,23 +59,12 @@ def chain_of(place: Place, body: Mapping[str, Any] | None, policy: Policy, *, re
                 f"{model} is a route; those work on chat and generateContent, not on {place.path}."
             )
         return Chain(model, (model,))
-    entries = _entries(model, body.get("models") if place.surface is Surface.CHAT else None, policy)
+    entries = policy.entries(model, body.get("models") if place.surface is Surface.CHAT else None)
     if not repeatable:
         entries = entries[:1]
     if policy.cap is None and all(isinstance(entry, str) and not _is_route(entry) for entry in entries):
         return Chain(model or _first(entries), tuple(dict.fromkeys(entries)) or (None,))  # type: ignore[arg-type]
     return _resolved(place, body, policy, model or _first(entries), entries)
-
-
-def _entries(model: str | None, named: object, policy: Policy) -> Sequence[str | Fallback]:
-    if named is None:
-        return () if model is None else (model, *policy.chain)
-    if not isinstance(named, list) or not all(isinstance(one, (str, Mapping)) and one for one in named):
-        raise ConfigurationError(f"`models` is a list of model ids to ask in turn, not {named!r}.")
-    # With the model among them, the list alone says the order.
-    fallbacks = checked_fallbacks(named)
-    within = model is None or model in [one if isinstance(one, str) else one.model for one in fallbacks]
-    return fallbacks if within else (cast(str, model), *fallbacks)
 
 
 def _resolved(

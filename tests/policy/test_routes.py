@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aisa_integrations import Cache, ConfigurationError, ModelNotFoundError, Policy, Routes
+from aisa_integrations import Budget, Cache, ConfigurationError, ModelNotFoundError, Policy, Routes
 from aisa_integrations.catalogue import catalogue
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.routing import Fallback, explain, route_names
@@ -44,6 +44,28 @@ def test_the_first_of_a_route_answers(
     assert (seen.error, seen.served_by) == (None, chain[0])
     assert asked(gateway) == [chain[0]]
     assert route.encode() not in gateway.requests[0].body
+
+
+SHOWN: list[tuple[str, dict[str, Any]]] = [
+    ("gemini-2.5-pro", {"fallbacks": ["gemini-2.5-flash", "aisa/fast", "gemini-2.5-flash"]}),
+    ("aisa/strong", {"max_cost_usd": "0.009", "fallbacks": [Fallback("gemini-2.5-flash", "0.0001"), "my-own"]}),
+    ("aisa/fast", {"budget": Budget(5, assume_output_tokens=100_000), "max_cost_usd": "0.05"}),
+    ("aisa/fast", {"max_cost_usd": "0.000001"}),
+    ("aisa/own", {"routes": {"own": {"models": ["gemini-2.5-pro", "gemini-2.5-flash"], "max_cost_usd": "0.004"}}}),
+    ("aisa/code", {"deny": ["Google"], "fallbacks": ["gemini-2.5-flash"]}),
+]
+
+
+@EVERY_FACE
+@pytest.mark.parametrize(("model", "settings"), SHOWN)
+def test_what_explain_shows_is_what_is_asked(
+    gateway: LocalGateway, tls: ssl.SSLContext, face: Face, model: str, settings: dict[str, Any]
+) -> None:
+    policy = Policy(max_retries=0, **settings)
+    gateway.script.fail("*", "upstream_unavailable")
+    assert face.ask(gateway, tls, stream=False, model=model, policy=policy).error is not None
+    shown = expected(face, model, policy=policy)
+    assert asked(gateway) == list(shown)
 
 
 @EVERY_FACE

@@ -160,6 +160,8 @@ def test_an_unknown_route_says_which_there_are(model, suggested):
         (chat(model=7), {}),
         (chat(), {"routes": ["code"]}),
         (chat(), {"routes": {"code": "gpt-4o"}}),
+        (chat(models="gpt-4o"), {}),
+        (chat(models=[None]), {}),
     ],
 )
 def test_a_wrong_argument_is_an_error(body: Any, options: dict[str, Any]):

@@ -112,7 +112,7 @@ def test_nobody_is_asked_beyond_a_cap(body, models, cap):
         assert candidate.kept == (candidate.estimated_cost is not None and candidate.estimated_cost <= cap)
 
 
-KEYS = ["messages", "contents", "tools", "thinking", "reasoning", "generationConfig", "response_format", "n", "models"]
+KEYS = ["messages", "contents", "tools", "thinking", "reasoning", "generationConfig", "response_format", "n"]
 
 
 @settings(max_examples=100, deadline=None)
