@@ -265,12 +265,15 @@ _CAUSE_BY_FAILURE: Final = {
     FailureKind.TIMEOUT: Cause.TIMEOUT,
     FailureKind.LOST: Cause.CONNECTION_LOST,
     FailureKind.LOCAL: Cause.BAD_REQUEST,
+    FailureKind.FORBIDDEN: Cause.LIVE_FORBIDDEN,
 }
 
 
 def judge_failure(failed: Failed, seen: int | None = None) -> Verdict:
     """Judge a failure that brought no reply, or cut one short."""
     cause = _CAUSE_BY_FAILURE[failed.kind]
+    if cause is Cause.LIVE_FORBIDDEN:
+        return Verdict(cause, RULES[cause].status, failed.message, cause.value, seen=seen)
     words = {
         Cause.CONNECT: "the gateway can't be reached",
         Cause.TIMEOUT: "no answer in time",
