@@ -98,7 +98,8 @@ class ApiKey:
 
 def known_keys() -> frozenset[str]:
     """Return every key that this process was given, for whoever must take them out of what is written down."""
-    return frozenset({*_keys_by_token.values(), os.environ.get("AISA_API_KEY", "").strip()} - {""})
+    keys = {*_keys_by_token.values(), os.environ.get("AISA_API_KEY", "").strip()}
+    return frozenset(key for key in keys if len(key) >= _SHORTEST_KEY)
 
 
 def _find_key(token: str) -> ApiKey:

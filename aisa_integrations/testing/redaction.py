@@ -12,8 +12,6 @@ from ..settings import known_keys
 
 # Bearer keys of this gateway and its like, and Google's.
 _LIKE_A_KEY: Final = r"\bsk-[\w-]{16,}|\bAIza[\w-]{30,}"
-# Shorter ones open nothing, and may be a word of any text.
-_SHORTEST_KEY: Final = 16
 _IN_ITS_PLACE: Final = "[the key]"
 
 
@@ -35,7 +33,7 @@ def body_without_keys(body: bytes) -> bytes:
 
 
 def _keys() -> re.Pattern[str]:
-    known = sorted((key for key in known_keys() if len(key) >= _SHORTEST_KEY), key=len, reverse=True)
+    known = sorted(known_keys(), key=len, reverse=True)
     # As it is, in a URL, in JSON.
     forms = dict.fromkeys(form for key in known for form in (key, quote(key, safe=""), json.dumps(key)[1:-1]))
     return re.compile("|".join([*map(re.escape, forms), _LIKE_A_KEY]), re.ASCII)

@@ -3,18 +3,13 @@
 import pathlib
 
 import pytest
-import uvicorn  # noqa: F401
-import vcr  # noqa: F401
-
-# Loaded once, for all the projects that are run within this process: pytester forgets what one of them has loaded.
-from aisa_integrations import genai_client, openai_client  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
 CONFTEST = 'pytest_plugins = ["aisa_integrations.testing"]\n'
 
 INI = """[pytest]
-addopts = -p no:cacheprovider -p no:langsmith_plugin
+addopts = -p no:cacheprovider -p pytest_asyncio.plugin
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
@@ -54,6 +49,12 @@ def ask_kindly():
     except Exception:
         return "Sorry, try again later."
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What happens to be installed here beside ours: it takes longer to load than the projects to run.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 @pytest.fixture
@@ -110,7 +111,8 @@ def test_every_face_finds_the_gateway_in_the_environment(project: pytest.Pyteste
     project.runpytest_subprocess("-q").assert_outcomes(passed=10)
 
 
-def test_options_of_a_projects_own(project: pytest.Pytester) -> None:
+def test_options_of_a_projects_own_whose_conftest_has_imported_us_before(project: pytest.Pytester) -> None:
+    project.makeconftest("from aisa_integrations.testing import cassette_options\n" + CONFTEST)
     project.makepyfile(
         test_it="""
         import openai
@@ -127,7 +129,7 @@ def test_options_of_a_projects_own(project: pytest.Pytester) -> None:
                 client.chat.completions.create(model="no-such-model", messages=HELLO)
         """
     )
-    project.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    project.runpytest_subprocess("-q").assert_outcomes(passed=1)
 
 
 def test_a_live_request_fails_the_test_with_words_that_help(
@@ -194,7 +196,6 @@ def test_a_live_request_fails_the_test_with_words_that_help(
 
 
 def test_recording_is_let_out_where_it_was_asked_for(project: pytest.Pytester) -> None:
-    pytest.importorskip("pytest_recording")
     project.makepyfile(
         test_it="""
         import pytest
@@ -209,8 +210,8 @@ def test_recording_is_let_out_where_it_was_asked_for(project: pytest.Pytester) -
             assert who_forbids_live_requests()
         """
     )
-    project.runpytest_inprocess("-q", "--record-mode=once").assert_outcomes(passed=2)
-    result = project.runpytest_inprocess("-q", "--record-mode=none")
+    project.runpytest_subprocess("-q", "-p", "pytest_recording.plugin", "--record-mode=once").assert_outcomes(passed=2)
+    result = project.runpytest_subprocess("-q", "-p", "pytest_recording.plugin", "--record-mode=none")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_recorded*"])
 
@@ -234,19 +235,13 @@ def test_unlisted_it_is_not_there(pytester: pytest.Pytester) -> None:
 def test_listed_it_loads_no_sdk_no_server_and_no_vcr(project: pytest.Pytester) -> None:
     heavy = {"openai", "google.genai", "vcr", "uvicorn", "yaml"}
     project.makepyfile(f"import sys\n\ndef test_it():\n    assert not {heavy} & set(sys.modules)")
-    project.runpytest_subprocess("-q", "-p", "no:recording").assert_outcomes(passed=1)
-
-
-def test_a_conftest_may_have_imported_it_before(project: pytest.Pytester) -> None:
-    project.makeconftest("from aisa_integrations.testing import cassette_options\n" + CONFTEST)
-    project.makepyfile("def test_it(aisa_gateway): pass")
-    project.runpytest_inprocess("-q").assert_outcomes(passed=1)
+    project.runpytest_subprocess("-q").assert_outcomes(passed=1)
 
 
 def test_without_the_extra_a_hint_names_it(project: pytest.Pytester) -> None:
     project.makeconftest("import sys\nsys.modules['uvicorn'] = None\n" + CONFTEST)
     project.makepyfile("def test_it(aisa_gateway): pass")
-    result = project.runpytest_inprocess("-q")
+    result = project.runpytest_subprocess("-q")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(['*pip install "aisa-integrations*local*'])
 

@@ -11,7 +11,6 @@ from tests.tape.tape import ORIGIN, interactions
 from tests.test_readme import blocks
 
 pytest_plugins = ["pytester"]
-pytest.importorskip("pytest_recording")
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "testing.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -20,8 +19,9 @@ CASSETTE = pathlib.Path("cassettes", "test_recorded", "test_the_capital.yaml")
 
 
 @pytest.fixture
-def written(pytester: pytest.Pytester) -> pytest.Pytester:
+def written(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project of the page's files; blocks of the same name are one file."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # whatever else is installed here
     files: dict[str, str] = {}
     for block in blocks(TEXT):
         if found := NAME.match(block.text):
@@ -30,7 +30,7 @@ def written(pytester: pytest.Pytester) -> pytest.Pytester:
     # What this repository's tests keep to as well, and a reader's may not.
     files["pyproject.toml"] += (
         'asyncio_mode = "auto"\nasyncio_default_fixture_loop_scope = "function"\nfilterwarnings = ["error"]\n'
-        'addopts = "-p no:cacheprovider -p no:langsmith_plugin"\n'
+        'addopts = "-p no:cacheprovider -p pytest_asyncio.plugin -p pytest_recording.plugin"\n'
     )
     for name, text in files.items():
         (pytester.path / name).write_text(text, encoding="utf-8")
