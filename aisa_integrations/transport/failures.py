@@ -64,7 +64,9 @@ def suggestions(verdict: Verdict, model: str | None) -> tuple[str, ...]:
     return catalogue().suggest(model) if verdict.cause is Cause.MODEL_NOT_FOUND and model else ()
 
 
-def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt], surface: Surface) -> str:
+def explain(
+    verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (), surface: Surface = Surface.CHAT
+) -> str:
     """Say what happened, with which model, and what to do next; with several models, list each attempt."""
     if verdict.cause is Cause.ALL_MODELS_FAILED:
         return f"{verdict.message} {_NEXT_STEP[verdict.cause]}" + _lines(attempts)
