@@ -87,7 +87,8 @@ def _run(arguments: Sequence[str], screen: Screen) -> int:
         if screen.as_json:
             screen.document(error_record(_usage_error(error), Exit.USAGE))
         else:
-            screen.complaint(f"{error.format_message()}\nTry `aisa --help`.")
+            where = getattr(getattr(error, "ctx", None), "command_path", "aisa")
+            screen.complaint(f"{error.format_message()}\nTry `{where} --help`.")
         return Exit.USAGE
     except typer.Abort:
         return Exit.INTERRUPT

@@ -20,7 +20,7 @@ def balance(
     local: options.Locally = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what is left in the wallet, and what this key may still use of it."""
+    """Show the wallet: what is left, and what this key may still use of it."""
     from .session import session
 
     screen = Screen(as_json)

@@ -30,7 +30,7 @@ def doctor(
     local: options.Locally = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Check the set-up: key, gateway, proxy, packages, files, and one live request for the list of models.
+    """Check the set-up. Key, gateway, proxy, packages, files, and one live request for the list of models.
 
     It costs nothing, and shows no part of the key. The exit code is that of the worst problem. The live request may
     take 15 seconds, or --timeout.

@@ -30,7 +30,7 @@ _MEANING: Final = {
 def models(
     text: Annotated[
         str | None,
-        typer.Argument(metavar="[TEXT]", help="Part of an id, a family or a developer.", show_default=False),
+        typer.Argument(metavar="TEXT", help="Part of an id, a family or a developer.", show_default=False),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also what is believed not to be served, and what does not chat.")

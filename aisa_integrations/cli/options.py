@@ -60,9 +60,10 @@ Fallback = Annotated[
 BudgetUsd = Annotated[
     str | None,
     typer.Option(
-        "--budget", metavar="USD[/day]", help="Refuse what could cost more: this command, or all of a UTC day's."
+        "--budget", metavar="USD[/day]",
+        help="Refuse what could cost more: this command, or all of a UTC day's. Mostly wants --max-tokens beside it.",
     ),
-]
+]  # fmt: skip
 Timeout = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", help="Longest wait for a connection, and between two bytes."),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .receipt import money
 from .screen import console
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..comparison import Result
+
+_LOGGER: Final = logging.getLogger("aisa_integrations")
 
 
 class Progress:
@@ -24,10 +27,11 @@ class Progress:
         self._models = models
         self._found: dict[str, Result] = {}
         self._began = time.monotonic()
-        # stdout stays as it is: it may be a file, and nothing is written there meanwhile.
+        self._held: list[logging.LogRecord] = []
         self._live = Live(
-            console=console(stderr=True), get_renderable=self._table, refresh_per_second=5, redirect_stdout=False
-        )
+            console=console(stderr=True), get_renderable=self._table, refresh_per_second=5,
+            redirect_stdout=False, redirect_stderr=False,
+        )  # fmt: skip
 
     def arrived(self, result: Result) -> None:
         """Show what came of a model."""
@@ -35,11 +39,20 @@ class Progress:
         self._live.refresh()
 
     def __enter__(self) -> Progress:
+        _LOGGER.addFilter(self._hold)
         self._live.start(refresh=True)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._live.stop()
+        _LOGGER.removeFilter(self._hold)
+        for record in self._held:
+            _LOGGER.handle(record)
+
+    def _hold(self, record: logging.LogRecord) -> bool:
+        # A line in the midst of a table that is drawn anew would tear it; it is told below.
+        self._held.append(record)
+        return False
 
     def _table(self) -> Table:
         from rich import box
@@ -47,15 +60,16 @@ class Progress:
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-        for name in ("model", "", "seconds", "tokens", "cost"):
-            table.add_column(name, justify="right" if name in ("seconds", "tokens") else "left", overflow="fold")
+        for name in ("model", "", "seconds", "in", "out", "cost"):
+            table.add_column(name, justify="right" if name in ("seconds", "in", "out") else "left", overflow="fold")
         table.columns[1].min_width = len("answered")
         for model in self._models:
             result = self._found.get(model)
             state, style = _state(result)
             seconds = time.monotonic() - self._began if result is None else result.latency
-            cells = (model, Text(state, style=style), f"{seconds:.1f}", _tokens(result), _cost(result))
-            table.add_row(*cells)
+            usage = None if result is None or not result.ok else result.usage
+            tokens = (usage.prompt_tokens, usage.completion_tokens) if usage is not None else ("", "")
+            table.add_row(model, Text(state, style=style), f"{seconds:.1f}", *map(_count, tokens), _cost(result))
         return table
 
 
@@ -68,11 +82,8 @@ def _state(result: Result | None) -> tuple[str, str]:
     return ("answered" if result.served_by in (None, result.model) else f"by {result.served_by}"), "green"
 
 
-def _tokens(result: Result | None) -> str:
-    if result is None or result.usage.completion_tokens is None:
-        return "" if result is None or not result.ok else "?"
-    prompt = result.usage.prompt_tokens
-    return f"{'?' if prompt is None else f'{prompt:,}'} in, {result.usage.completion_tokens:,} out"
+def _count(tokens: int | str | None) -> str:
+    return "?" if tokens is None else f"{tokens:,}" if isinstance(tokens, int) else tokens
 
 
 def _cost(result: Result | None) -> str:

@@ -68,7 +68,7 @@ class Screen:
             if self.for_a_person:
                 from rich.text import Text
 
-                console(stderr=True).print(Text(harmless(text), style=style), soft_wrap=True)
+                console(stderr=True).print(Text(harmless(text), style=style, overflow="fold"))
             else:
                 sys.stderr.write(f"{text}\n")
 

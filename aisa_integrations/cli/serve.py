@@ -35,7 +35,7 @@ def serve(
     api_key: Annotated[str | None, typer.Option("--api-key", metavar="KEY", help=HELP["api_key"])] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Serve a gateway on this machine until Ctrl-C, which is how it is meant to end: the exit code is 0.
+    """Serve a gateway on this machine until Ctrl-C. That is how it is meant to end: the exit code is 0.
 
     The two lines on stdout are the variables to export where your programs run. No key, no network, no money.
     """

@@ -35,7 +35,7 @@ def vision(
     local: options.Local = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Ask a model about a picture: PNG, JPEG, GIF or WebP, which is read and checked before anything is sent."""
+    """Ask a model about pictures. PNG, JPEG, GIF or WebP; a file is read and checked before anything is sent."""
     from ..images import image_part
 
     screen = Screen(as_json)

@@ -16,6 +16,8 @@ _SAID_HERE: Final = (
     ("timeout=…", "--timeout"),
     ("ask without stream", "ask with --no-stream"),
     ("Set max_tokens", "Set --max-tokens"),
+    ("Set a lower max_tokens", "Set a lower --max-tokens"),
+    (", or Budget(assume_output_tokens=…)", ""),
     ("in base_url=…", "in AISA_BASE_URL"),
     ("in api_key=…", "in AISA_API_KEY"),
     ("base_url", "AISA_BASE_URL"),

@@ -169,7 +169,6 @@ class FailureKind(Enum):
     TIMEOUT = "timeout"
     LOST = "lost"
     LOCAL = "local"
-    FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def test_no_key_is_said_before_it_begins(aisa):
 
 def test_a_conversation_on_a_terminal(terminal, connected):
     answers(connected, "one", "two")
-    shown = terminal("chat", "-m", "gpt-4o")
+    shown = terminal("chat", "-m", "gpt-4o", columns=140)
     assert HINT in shown.until("> ")
     shown.type("first\r")
     assert "one\n" in shown.until(" left\n> ")
