@@ -30,6 +30,7 @@ CHAT_OPTIONS: Final = _THINKING | {
     *("store", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity"),
     "web_search_options",
 }
+_OF_A_CLIENT: Final = frozenset({"api_key", "base_url", "fallbacks", "max_retries", "network", "policy", "timeout"})
 _OF_A_POLICY: Final = frozenset(part.name for part in fields(Policy))
 
 Messages = Sequence[Mapping[str, Any]]
@@ -82,7 +83,7 @@ def chat_options(options: Mapping[str, Any], *, also: frozenset[str] = frozenset
             raise ConfigurationError(_unknown(name, also))
     known = {name: value for name, value in options.items() if value is not None and name != "extra_body"}
     extra = dict(extra or {})
-    if taken := sorted({"model", "messages", "stream"} & extra.keys()):
+    if taken := sorted({"messages", "model", "models", "stream"} & extra.keys()):
         raise ConfigurationError(
             f"extra_body can't hold {', '.join(taken)}: each has an argument or a method of its own."
         )
@@ -90,6 +91,10 @@ def chat_options(options: Mapping[str, Any], *, also: frozenset[str] = frozenset
 
 
 def _unknown(name: str, also: frozenset[str]) -> str:
+    if name in _OF_A_CLIENT:
+        return f"{name}=… is a setting of the client, and no option of a chat."
+    if name == "system":
+        return 'system=… is no option here: begin with a message {"role": "system", "content": …}.'
     if name in _OF_A_POLICY:
         return f"{name}=… belongs to a policy: policy=Policy({name}=…)."
     close = difflib.get_close_matches(name, CHAT_OPTIONS | also | _OF_A_POLICY, n=1)

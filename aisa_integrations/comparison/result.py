@@ -121,4 +121,4 @@ class Comparison(Mapping[str, Result]):
         return pandas.DataFrame(self.to_dicts(), columns=list(COLUMNS)).astype(_KINDS)
 
     def __repr__(self) -> str:
-        return described(self.to_dicts(), self.spend)
+        return described(list(self.values()), self.spend)

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from ..routing.caps import usd
 from ..tracking import Spend
 
+if TYPE_CHECKING:
+    from .result import Result
+
 _WIDTH: Final = 60  # characters of an answer or an error in a line
 
 
-def described(rows: Sequence[Mapping[str, Any]], spend: Spend) -> str:
+def described(results: Sequence[Result], spend: Spend) -> str:
     """Return a line for each model, aligned, under one that sums up."""
-    answered = sum(row["ok"] for row in rows)
-    title = f"Comparison of {len(rows)} model{'' if len(rows) == 1 else 's'}: {answered} answered, {_total(spend)}"
-    cells = [_cells(row) for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)][:-1]
+    answered = sum(result.ok for result in results)
+    title = (
+        f"Comparison of {len(results)} model{'' if len(results) == 1 else 's'}: {answered} answered, {_total(spend)}"
+    )
+    cells = [_cells(result) for result in results]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
     lines = ["  ".join([*map(str.ljust, line, widths), line[-1]]).rstrip() for line in cells]
     return "\n".join([f"<{title}>", *lines])
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    seconds = f"{row['latency_s']:.2f} s"
-    if not row["ok"]:
-        return (row["model"], "failed", seconds, "", "", _in_a_line(row["error"]))
-    tokens = f"{_known(row['input_tokens'])} → {_known(row['output_tokens'])} tokens"
-    # From the row's float as it is written, which is the exact amount but for its last digits.
-    cost = "cost unknown" if row["cost_usd"] is None else f"{usd(Decimal(str(row['cost_usd'])))} {row['cost_kind']}"
-    name = row["model"]
-    by = "" if row["served_by"] == name else f"by {row['served_by']}"
-    return (name, by or "answered", seconds, tokens, cost, _in_a_line(row["response"]))
+def _cells(result: Result) -> tuple[str, ...]:
+    seconds, usage = f"{result.latency:.2f} s", result.usage
+    if result.error is not None:
+        return (result.model, "failed", seconds, "", "", _in_a_line(f"{type(result.error).__name__}: {result.error}"))
+    how = "answered" if result.served_by in (result.model, None) else f"by {result.served_by}"
+    tokens = f"{_known(usage.prompt_tokens)} → {_known(usage.completion_tokens)} tokens"
+    cost = "cost unknown" if result.cost is None else f"{usd(result.cost)} {usage.cost_kind}"
+    return (result.model, how, seconds, tokens, cost, _in_a_line(result.response))
 
 
 def _total(spend: Spend) -> str:

@@ -227,6 +227,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "a slip": {"temprature": 1},
     "of a policy": {"budget": 3},
     "a model": {"extra_body": {"model": C}},
+    "other models": {"extra_body": {"models": [C]}},
     "no dict": {"extra_body": [1]},
     "no function": {"on_result": "print"},
     "fallbacks": {"fallbacks": C},

@@ -280,6 +280,24 @@ def test_a_wrong_argument_is_an_error_before_anything_is_sent(
     assert gateway.requests == []
 
 
+@pytest.mark.parametrize(
+    ("option", "hint"),
+    [
+        ("temprature", "Did you mean temperature=…?"),
+        ("model_s", "models=…"),
+        ("timeout", "setting of the client"),
+        ("fallbacks", "setting of the client"),
+        ("deadline", "policy=Policy(deadline=…)"),
+        ("system", "begin with a message"),
+        ("top_k", "extra_body={'top_k': …}"),
+    ],
+)
+def test_an_unknown_option_says_the_way_out(client: LLMRouterClient, option: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        client.chat(A, "Hello", **{option: 1})
+    assert hint in str(caught.value)
+
+
 def test_harmless_forms_of_the_same_are_taken(client: LLMRouterClient, gateway: LocalGateway) -> None:
     assert client.chat(A, "Hello", stream=False, temperature=None)["choices"]
     assert list(client.chat_stream(A, "Hello", stream=True))
