@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from decimal import Context, Decimal
 from typing import Any, Final, ParamSpec, TypeVar
 
+from .errors import ConfigurationError
 from .forks import renew_after_fork
 from .usage import Exchange
 
@@ -128,7 +129,16 @@ class Spend:
         return tuple(self._exchanges)
 
     def bind(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return the function so that its calls count to this block too, whatever thread or task it runs in."""
+        """Return the function so that its calls count to this block too, whatever thread or task it runs in.
+
+        Raises:
+            ConfigurationError: for a generator, which runs where it is read, and not where it is called.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ConfigurationError(
+                f"bind() takes functions and async functions; {function.__name__} is a generator, which runs where it "
+                "is read: bind what reads it."
+            )
         chain = (*self._outer, self)
         if inspect.iscoroutinefunction(function):
 

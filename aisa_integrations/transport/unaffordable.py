@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ..routing import WorstCase
 
 _DOWN: Final = Context(prec=60, rounding=ROUND_FLOOR)
+# Amounts are rounded up to the last digit that a ledger keeps.
+_HARDLY_DEARER: Final = Decimal("1.0001")
 # What each surface calls the limit on an answer.
 _LIMIT_NAMES: Final = {Surface.GEMINI: "max_output_tokens", Surface.RESPONSES: "max_output_tokens"}
 
@@ -21,10 +23,12 @@ def over_budget(case: WorstCase, refused: Refused, surface: Surface) -> str:
     left = _DOWN.subtract(_DOWN.subtract(refused.limit, refused.spent), refused.reserved)
     if refused.needed is None:
         return refused.message if left <= 0 else f"{refused.message} {_why_unknown(case, surface)}"
-    if case.cost:
-        # Where the model was billed dearer than the catalogue has it, what is left pays for less.
-        left = _DOWN.divide(_DOWN.multiply(left, case.cost), refused.needed)
-    return f"{refused.message} {_what_fits(case, left, surface, 'budget')}"
+    words = refused.message
+    if case.cost and (times := _DOWN.divide(refused.needed, case.cost)) > _HARDLY_DEARER:
+        # What is left pays for so much less.
+        left = _DOWN.divide(left, times)
+        words += f" Its price counts as {times:.3g} times the catalogue's, as it was last billed."
+    return f"{words} {_what_fits(case, left, surface, 'budget')}"
 
 
 def over_cap(case: WorstCase, cap: Decimal, surface: Surface) -> str:

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from aisa_integrations import Spend, track
+from aisa_integrations import ConfigurationError, Spend, track
 from aisa_integrations.local import LocalGateway
 from tests.metering.faces import MODEL, OTHER_MODEL, SYNC_FACES, ZERO, make_face, sync_face
 
@@ -191,3 +191,16 @@ def test_bind_keeps_a_functions_name_arguments_and_errors() -> None:
     assert asyncio.iscoroutinefunction(spend.bind(later))
     with pytest.raises(ZeroDivisionError):
         bound(1, by=0)
+
+
+def test_bind_refuses_a_generator_which_runs_where_it_is_read() -> None:
+    def pieces() -> Iterator[int]:
+        yield 1
+
+    async def later() -> AsyncIterator[int]:
+        yield 1
+
+    with track() as spend:
+        for generator in (pieces, later):
+            with pytest.raises(ConfigurationError, match="bind what reads it"):
+                spend.bind(generator)

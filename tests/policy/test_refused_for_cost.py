@@ -41,6 +41,7 @@ def test_the_length_that_would_fit_fits_and_no_longer_one(gateway: LocalGateway,
     client.chat({"model": MODEL, "messages": HELLO})  # from here on its price is known
     words = refusal(client, max_tokens=50_000)
     assert "Its answer may have 50,000 tokens; " in words
+    assert (f"Its price counts as {dearer} times the catalogue's, as it was last billed." in words) == (dearer > 1)
     assert "Set a lower max_tokens, raise the budget, or name a cheaper fallback. Nothing was sent." in words
     found = re.search(r"([\d,]+) would fit", words)
     assert found
