@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
-SOURCE := $(wildcard aisa_integrations tests benchmarks chaos examples)
+SOURCE := $(wildcard aisa_integrations tests benchmarks chaos docs examples)
 ARGS   ?=
 # Test processes at once. The tests wait more than they compute, so more than one a core is no gain but no harm.
 WORKERS ?= 2
@@ -20,7 +20,7 @@ export UV_SYSTEM_CERTS := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest coverage lint format types bench chaos docs record lock dev clean
+.PHONY: help demo test test-lowest test-newest coverage lint format types bench chaos docs picture record lock dev clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ coverage: $(VENV)/.dev $(VENV)/.model  ## the tests again, with what they leave 
 
 record: $(VENV)/.dev  ## record the cassettes anew (live with AISA_API_KEY, else from the local gateway)
 	@$(BIN)/python -m tests.record $(ARGS)
+
+picture: $(VENV)/.dev $(VENV)/.model  ## draw docs/compare.svg anew, from a real run in a terminal
+	@$(BIN)/python docs/picture.py
 
 docs: $(VENV)/.dev  ## the help of the command in docs/cli.md anew
 	@$(BIN)/python -m tests.cli.help_page

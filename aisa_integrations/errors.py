@@ -2,7 +2,7 @@
 
 AisaError                              .model .status .code .request_id .attempts
 ├─ MissingKeyError                     no key was given or found; nothing was sent
-├─ ConfigurationError                  an argument that cannot work; nothing was sent
+├─ ConfigurationError                  an argument or setting that cannot work, or forbids it; nothing was sent
 ├─ AuthenticationError                 401, 403: the key, or what it may use
 ├─ InsufficientCreditsError            402: the wallet, a gated model, or a price cap
 │   └─ BudgetExceededError             402 budget_exceeded: our own limit; nothing was sent
@@ -69,7 +69,7 @@ def _rebuild(cls: type[AisaError], args: tuple[Any, ...], fields: dict[str, Any]
 
 
 class ConfigurationError(AisaError, ValueError):
-    """Report an argument or setting that cannot work; nothing was sent."""
+    """Report an argument or setting that cannot work, or forbids what was asked; nothing was sent."""
 
 
 class MissingKeyError(AisaError):

@@ -96,6 +96,12 @@ class ApiKey:
         return (_find_key, (self._token,))
 
 
+def known_keys() -> frozenset[str]:
+    """Return every key that this process was given, for whoever must take them out of what is written down."""
+    keys = {*_keys_by_token.values(), os.environ.get("AISA_API_KEY", "").strip()}
+    return frozenset(key for key in keys if len(key) >= _SHORTEST_KEY)
+
+
 def _find_key(token: str) -> ApiKey:
     if token in _keys_by_token:
         return ApiKey(_keys_by_token[token])

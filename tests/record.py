@@ -47,7 +47,7 @@ def record(
     path = folder / f"{scene.name}.yaml"
     with tempfile.TemporaryDirectory() as place, _site(scene, live) as site:
         fresh = pathlib.Path(place) / path.name
-        with recording(fresh, site.base_url, site.api_key):
+        with recording(fresh, site.base_url):
             scene.play(site)
         if found := problems(fresh):
             raise SystemExit(f"{path.name} is not written: it would hold {'; '.join(found)}")

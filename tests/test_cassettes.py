@@ -201,7 +201,7 @@ def test_with_a_key_the_gateway_at_the_base_url_is_recorded_but_for_what_must_go
 def test_a_recording_keeps_neither_the_key_nor_the_balance(gateway: LocalGateway, tmp_path: pathlib.Path) -> None:
     gateway.script.reply(CHAT, f"the key is {gateway.api_key}")
     path = tmp_path / "told.yaml"
-    with recording(path, gateway.url, gateway.api_key):
+    with recording(path, gateway.url):
         said = SCENES["openai-plain"].play(Site(gateway.url, gateway.api_key))
     assert said == f"the key is {gateway.api_key}"
     text = path.read_text(encoding="utf-8")
@@ -210,12 +210,17 @@ def test_a_recording_keeps_neither_the_key_nor_the_balance(gateway: LocalGateway
     assert problems(path) == []
 
 
-def test_a_cassette_that_would_hold_a_key_is_not_written(tmp_path: pathlib.Path) -> None:
-    def tell(gateway: LocalGateway) -> None:
-        gateway.script.reply(CHAT, "the key is sk-aisa-of-somebody-else")
+def test_a_recording_keeps_no_key_of_somebody_else(gateway: LocalGateway, tmp_path: pathlib.Path) -> None:
+    gateway.script.reply(CHAT, "the key is sk-aisa-of-somebody-else")
+    path = tmp_path / "told.yaml"
+    with recording(path, gateway.url):
+        SCENES["openai-plain"].play(Site(gateway.url, gateway.api_key))
+    assert "the key is [the key]" in path.read_text(encoding="utf-8")
 
-    scene = Scene("leak", SCENES["openai-plain"].play, script=tell)
-    with pytest.raises(SystemExit, match=r"leak\.yaml is not written: it would hold a key: sk-aisa…"):
+
+def test_a_cassette_with_another_host_is_not_written(gateway: LocalGateway, tmp_path: pathlib.Path) -> None:
+    scene = Scene("astray", lambda site: SCENES["openai-plain"].play(Site(gateway.url, gateway.api_key)))
+    with pytest.raises(SystemExit, match=r"astray\.yaml is not written: it would hold another host: http://127"):
         record(scene, tmp_path, None, None)
     assert not list(tmp_path.iterdir())
 

@@ -5,7 +5,8 @@ What is touched of openai's private side is here, each with the reason; `tests/s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy, deepcopy
 from types import NoneType
 from typing import Any, Final
@@ -17,7 +18,6 @@ from ..errors import ConfigurationError
 from ..policy import Policy
 from ..routing.caps import Fallback
 from ..settings import UNSET, Timeouts, Unset, concealed, parse_origin, resolve_timeouts
-from ..transport.outgoing import check_origin
 from .face import PLACEHOLDER, Face, refuse, refuse_beside_http_client, resolve_face
 from .http import AsyncHttp, SyncHttp, async_http, sync_http
 from .user_client import WrappingAsync, WrappingSync, wrap_async, wrap_sync
@@ -115,8 +115,6 @@ class _AisaFace:
         return self._aisa.policy, self._aisa.settings.key.token
 
     def _guard(self, request: httpx2.Request) -> None:
-        # Here as well as in the transport: openai below 3.1 turns what a transport raises into "Connection error."
-        check_origin(request.url, self._aisa.settings.origin)
         # Copies share one HTTP client, so what differs between them travels with the request.
         request.extensions["aisa"] = self._aisa.options
 
@@ -152,12 +150,28 @@ def _check_same_origin(base_url: object, face: Face) -> None:
         )
 
 
+@contextmanager
+def _our_own_errors() -> Iterator[None]:
+    """Let what the transport refuses through: openai below 3.1 makes "Connection error." of it."""
+    try:
+        yield
+    except openai.APIConnectionError as error:
+        if isinstance(error.__cause__, ConfigurationError):
+            raise error.__cause__ from None
+        raise
+
+
 class AisaOpenAI(_AisaFace, openai.OpenAI):  # type: ignore[misc]  # narrows the SDK's attributes on purpose
     """An `openai.OpenAI` whose requests go to the gateway under a policy."""
 
     @staticmethod
     def _wrap(http_client: Any, face: Face) -> httpx2.Client:
         return wrap_sync(http_client, face)
+
+    def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
+        """Send a request; see `_AisaFace.request`."""
+        with _our_own_errors():
+            return super().request(cast_to, options, **how)
 
     def _prepare_request(self, request: httpx2.Request) -> None:
         self._guard(request)
@@ -170,6 +184,11 @@ class AsyncAisaOpenAI(_AisaFace, openai.AsyncOpenAI):  # type: ignore[misc]  # a
     @staticmethod
     def _wrap(http_client: Any, face: Face) -> httpx2.AsyncClient:
         return wrap_async(http_client, face)
+
+    async def request(self, cast_to: Any, options: Any, **how: Any) -> Any:
+        """Send a request; see `_AisaFace.request`."""
+        with _our_own_errors():
+            return await super().request(cast_to, options, **how)
 
     async def _prepare_request(self, request: httpx2.Request) -> None:
         self._guard(request)

@@ -10,6 +10,7 @@ from ..errors import (
     AuthenticationError,
     BadRequestError,
     BudgetExceededError,
+    ConfigurationError,
     ConnectionFailedError,
     ContentPolicyError,
     ContextWindowError,
@@ -48,6 +49,7 @@ _ERRORS: Final[dict[Cause, type[AisaError]]] = {
     Cause.INTERRUPTED: InterruptedStreamError,
     Cause.BUDGET: BudgetExceededError,
     Cause.OVER_CAP: BudgetExceededError,
+    Cause.LIVE_FORBIDDEN: ConfigurationError,
     Cause.ALL_MODELS_FAILED: AllModelsFailedError,
 }
 

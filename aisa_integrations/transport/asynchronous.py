@@ -39,6 +39,7 @@ from .effects import (
     Wait,
 )
 from .flow import AnyFlow, Flow, FramedFlow, Out
+from .live import AsyncRefusal
 from .loops import closing
 from .network import Async, AsyncPool, NetworkOptions
 from .outgoing import failure_of, let_flow, too_late
@@ -317,7 +318,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
     async def _send(
         self, effect: Send, request: httpx2.Request, options: CallOptions
     ) -> tuple[AsyncReply | None, Happening]:
-        built = self.core.build(effect, request, options)
+        built = self.core.build(effect, request, options, AsyncRefusal)
         try:
             # Looked up at call time: cassettes patch the class.
             response = await (await self._network.current(built.url)).handle_async_request(built)

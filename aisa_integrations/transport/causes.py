@@ -34,6 +34,7 @@ class Cause(StrEnum):
     INTERRUPTED = "interrupted"
     BUDGET = "budget_exceeded"
     OVER_CAP = "over_cost_cap"
+    LIVE_FORBIDDEN = "live_forbidden"
     ALL_MODELS_FAILED = "all_models_failed"
 
 
@@ -95,5 +96,7 @@ RULES: Final = {
     # Ours, and nothing was sent: a cheaper model of the chain may still fit.
     Cause.BUDGET: Rule(Action.NEXT_MODEL, status=402),
     Cause.OVER_CAP: Rule(Action.NEXT_MODEL, status=402),
+    # A switch of the caller's, for tests: no other model and no later time helps.
+    Cause.LIVE_FORBIDDEN: Rule(Action.RAISE, status=403),
     Cause.ALL_MODELS_FAILED: Rule(Action.RAISE),
 }

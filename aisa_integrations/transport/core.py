@@ -11,13 +11,15 @@ from typing import Any, Final
 
 import httpx2
 
+from ..errors import ConfigurationError
 from ..policy import FailoverEvent, Policy
-from ..settings import ApiKey, Settings
+from ..settings import ApiKey, Settings, is_loopback
 from ..tracking import Spend, listeners
 from .causes import Cause
-from .effects import Answer, Fail, HandOver, PassOn, Send, Steps
+from .effects import Answer, Fail, FailureKind, HandOver, PassOn, Send, Steps
 from .exchange import Surroundings, exchange
-from .failures import line
+from .failures import explain, line
+from .live import Refusal, who_forbids_live_requests
 from .outgoing import check_origin, exception_of, outgoing
 from .request import Call, CallOptions, read_call
 from .surfaces import locate
@@ -31,6 +33,7 @@ class Core:
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self.settings = settings
         self.policy = policy
+        self._is_local = is_loopback(settings.origin.host)
         self._without_usage: set[str | None] = set()
         # One for each key that copies of a client were given.
         self._worlds: dict[str, Surroundings] = {}
@@ -75,9 +78,16 @@ class Core:
             )
         return exchange(call, world, listeners() if audience is None else audience)
 
-    def build(self, effect: Send, request: httpx2.Request, options: CallOptions) -> httpx2.Request:
-        """Return the HTTP request of one attempt."""
-        return outgoing(effect.wire, request, self.key_for(options), expires=effect.expires)
+    def build(
+        self, effect: Send, request: httpx2.Request, options: CallOptions, refusal: type[Refusal] = Refusal
+    ) -> httpx2.Request:
+        """Return the HTTP request of one attempt; where live requests are forbidden, one that can't leave."""
+        built = outgoing(effect.wire, request, self.key_for(options), expires=effect.expires)
+        if not self._is_local and (forbidden_by := who_forbids_live_requests()) is not None:
+            model = f" ({effect.wire.model})" if effect.wire.model else ""
+            what = f"{built.method} {built.url}{model}"
+            built.extensions["trace"] = refusal(self.settings.origin, what, forbidden_by)
+        return built
 
     def notify(self, event: FailoverEvent, policy: Policy) -> None:
         """Log a failover, and tell the policy's listener; what the listener raises is logged too."""
@@ -106,9 +116,13 @@ def _fingerprint(key: ApiKey) -> str:
     return key_fingerprint(key)
 
 
-def raised(fail: Fail, request: httpx2.Request | None) -> httpx2.RequestError:
+def raised(fail: Fail, request: httpx2.Request | None) -> Exception:
     """Return the exception for a failure that is the whole story; several attempts are listed in a note."""
     attempts = fail.exchange.attempts
+    if fail.failed.kind is FailureKind.FORBIDDEN:
+        # No failure of the network, which an SDK would shape into one of its own, and code under test expect.
+        model, code = fail.exchange.model, fail.verdict.code
+        return ConfigurationError(explain(fail.verdict, model), model=model, code=code, attempts=attempts)
     note = "\n".join(["aisa_integrations attempts:", *(f"  {line(attempt)}" for attempt in attempts)])
     return exception_of(fail.failed, request, note if len(attempts) > 1 else None)
 

@@ -169,6 +169,7 @@ class FailureKind(Enum):
     TIMEOUT = "timeout"
     LOST = "lost"
     LOCAL = "local"
+    FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ _NEXT_STEP: Final = {
     Cause.ALL_MODELS_FAILED: "Each line says why; ask again, or name other fallbacks=[…].",
     Cause.BUDGET: "Nothing was sent.",
     Cause.OVER_CAP: "Nothing was sent.",
+    Cause.LIVE_FORBIDDEN: "Use a local gateway (base_url=…, AISA_BASE_URL) or play a cassette.",
     Cause.INTERRUPTED: "What had come is in `partial`; ask again for the rest.",
 }
 _GOOGLE_STATUS: Final = {
@@ -63,7 +64,9 @@ def suggestions(verdict: Verdict, model: str | None) -> tuple[str, ...]:
     return catalogue().suggest(model) if verdict.cause is Cause.MODEL_NOT_FOUND and model else ()
 
 
-def explain(verdict: Verdict, model: str | None, attempts: Sequence[Attempt], surface: Surface) -> str:
+def explain(
+    verdict: Verdict, model: str | None, attempts: Sequence[Attempt] = (), surface: Surface = Surface.CHAT
+) -> str:
     """Say what happened, with which model, and what to do next; with several models, list each attempt."""
     if verdict.cause is Cause.ALL_MODELS_FAILED:
         return f"{verdict.message} {_NEXT_STEP[verdict.cause]}" + _lines(attempts)
@@ -97,7 +100,7 @@ def _lines(attempts: Sequence[Attempt]) -> str:
 
 def line(attempt: Attempt) -> str:
     """Return one attempt as a line: model, status, cause."""
-    unsent = attempt.cause in (Cause.BUDGET, Cause.OVER_CAP)
+    unsent = attempt.cause in (Cause.BUDGET, Cause.OVER_CAP, Cause.LIVE_FORBIDDEN)
     status = f"status {attempt.status}" if attempt.status is not None else "not sent" if unsent else "no reply"
     return f"{attempt.model or 'the gateway'}: {status}, {attempt.cause or 'answered'}"
 

@@ -11,6 +11,7 @@ import httpx2
 from ..errors import ConfigurationError
 from ..settings import ApiKey, Origin
 from .effects import Failed, FailureKind
+from .live import LiveRequestRefused
 from .request import FOREIGN_HEADERS, FOREIGN_QUERY, Wire
 
 _DROPPED: Final = frozenset(name.encode() for name in FOREIGN_HEADERS if name != "authorization")
@@ -106,6 +107,7 @@ def _own_query(query: bytes) -> bytes:
 
 
 _KINDS: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
+    (LiveRequestRefused, FailureKind.FORBIDDEN),
     (httpx2.ConnectError, FailureKind.CONNECT),
     (httpx2.ConnectTimeout, FailureKind.CONNECT),
     (httpx2.ProxyError, FailureKind.CONNECT),

@@ -221,11 +221,11 @@ def _has_answer(surface: Surface, parsed: Any) -> bool:
     if not isinstance(parsed, dict):
         return False
     if surface is Surface.CHAT:
-        choices = parsed.get("choices")
-        return isinstance(choices, list) and bool(choices) and all(isinstance(choice, dict) for choice in choices)
+        return _all_say(parsed.get("choices"), "message", "finish_reason")
     if surface is Surface.GEMINI:
         feedback = parsed.get("promptFeedback")
-        return bool(parsed.get("candidates")) or (isinstance(feedback, dict) and bool(feedback.get("blockReason")))
+        blocked = isinstance(feedback, dict) and bool(feedback.get("blockReason"))
+        return blocked or _all_say(parsed.get("candidates"), "content", "finishReason")
     if surface is Surface.RESPONSES:
         # A failed response of /v1/responses is a reply of its own, with its error inside.
         return isinstance(parsed.get("output"), list) or parsed.get("status") in ("failed", "incomplete", "queued")
@@ -235,6 +235,13 @@ def _has_answer(surface: Surface, parsed: Any) -> bool:
         return "data" in parsed
     is_a_thing = surface is Surface.OTHER or any(key in parsed for key in _OF_AN_ANSWER)
     return is_a_thing or not (bare_words(parsed) or not parsed)
+
+
+def _all_say(choices: Any, content: str, end: str) -> bool:
+    """Say whether there are choices, and each has said something or come to an end."""
+    if not isinstance(choices, list) or not choices:
+        return False
+    return all(isinstance(choice, dict) and (choice.get(content) or choice.get(end)) for choice in choices)
 
 
 def _not_json(body: bytes, parsed: Any) -> str:
@@ -265,12 +272,15 @@ _CAUSE_BY_FAILURE: Final = {
     FailureKind.TIMEOUT: Cause.TIMEOUT,
     FailureKind.LOST: Cause.CONNECTION_LOST,
     FailureKind.LOCAL: Cause.BAD_REQUEST,
+    FailureKind.FORBIDDEN: Cause.LIVE_FORBIDDEN,
 }
 
 
 def judge_failure(failed: Failed, seen: int | None = None) -> Verdict:
     """Judge a failure that brought no reply, or cut one short."""
     cause = _CAUSE_BY_FAILURE[failed.kind]
+    if cause is Cause.LIVE_FORBIDDEN:
+        return Verdict(cause, RULES[cause].status, failed.message, cause.value, seen=seen)
     words = {
         Cause.CONNECT: "the gateway can't be reached",
         Cause.TIMEOUT: "no answer in time",

@@ -48,6 +48,7 @@ FORMS: list[tuple[int, Any, type[aisa.AisaError], int, str]] = [
     (200, b"\xff\xfe\x00", aisa.GatewayError, 502, "not_json"),
     (200, {"choices": "many"}, aisa.GatewayError, 502, "no_answer"),
     (200, {"choices": [None]}, aisa.GatewayError, 502, "no_answer"),
+    (200, {"choices": [{"index": 0, "message": None, "finish_reason": None}]}, aisa.GatewayError, 502, "no_answer"),
     (204, b"", aisa.GatewayError, 502, "not_json"),
     # A status, and words in one form or another.
     (400, {"detail": "Input is too long"}, aisa.ContextWindowError, 400, "context_window"),
@@ -103,6 +104,14 @@ def test_every_sdk_understands_it(tls: ssl.SSLContext, status: int, body: Any) -
                 assert told.status is not None
                 assert told.status >= 400
                 assert "first-model" in told.message
+
+
+@pytest.mark.parametrize("candidates", [[], ["x"], [{}], [{"index": 0, "content": None}]], ids=repr)
+def test_candidates_that_say_nothing_are_no_answer(tls: ssl.SSLContext, candidates: list[Any]) -> None:
+    with RawServer([reply(200, {"candidates": candidates})]) as server:
+        failure = GENAI.ask(server, tls, stream=False, max_retries=0).error
+    assert failure is not None
+    assert told_by(failure).code == "no_answer"
 
 
 def test_error_null_beside_an_answer_is_none(tls: ssl.SSLContext) -> None:
