@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -66,11 +67,22 @@ def run(arguments: Sequence[str]) -> int:
         with failovers_told(screen):
             return _run(arguments, screen)
     except ReaderLeft:
-        # What is still buffered would fail once more when the interpreter ends.
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(devnull, stream.fileno())
+        _write_nowhere(sys.stdout, sys.stderr)
         return Exit.OK
+    except OSError as error:
+        # Above all a full disk below stdout or stderr.
+        _write_nowhere(sys.stdout)
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"error: {error}\n")
+            sys.stderr.flush()
+        return Exit.OTHER
+
+
+def _write_nowhere(*streams: TextIO) -> None:
+    # What is still buffered would fail once more when the interpreter ends.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(devnull, stream.fileno())
 
 
 def _run(arguments: Sequence[str], screen: Screen) -> int:
@@ -105,6 +117,9 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _let_output_be_any_text() -> None:
+    # A stream that was closed from the start (`>&-`) is None; opened first of all, so that no file gets its number.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A model writes what it likes, and a terminal of another encoding is no reason to fail after paying for it.

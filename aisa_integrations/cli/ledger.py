@@ -185,7 +185,6 @@ class Bookkeeper:
     def catch_up(self) -> None:
         """Write down what has ended since the last time."""
         ended = self._spend.exchanges[self._written :]
-        self._written += len(ended)
         if not ended or self._gave_up:
             return
         try:
@@ -200,6 +199,7 @@ class Bookkeeper:
                 aside = ledger.set_aside()
                 self._warn(f"{trouble.reason}; a new one begins{f', and it is kept as {aside}' if aside else ''}")
                 ledger.append(entries)
+            self._written += len(ended)
         except (FileTrouble, AisaError) as trouble:
             self._gave_up = True
             self._warn(f"not in `aisa usage`: {trouble}")

@@ -52,6 +52,8 @@ def models(
     screen, known = Screen(as_json), catalogue()
     asked = live or local
     terms = options.Terms(local=local, timeout=timeout)
+    if timeout is not None:
+        terms.client_settings()  # one that can't be is an error, asked or not
     found = beside_the_gateway(known, _served_now(screen, terms)) if asked else listed_here(known)
     shown = chosen(found, text, everything=everything)
     if not shown:

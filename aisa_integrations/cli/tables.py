@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+# A line below the head and nothing else, in any encoding: rich's own turns into a fence in ASCII.
+_RULE: Final = "    \n    \n -- \n" + "    \n" * 5
 
 
 def plain_table(*columns: str, gap: int = 2) -> Table:
@@ -13,7 +16,9 @@ def plain_table(*columns: str, gap: int = 2) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(
+        box=box.Box(_RULE, ascii=True), padding=(0, gap - 1, 0, 0), show_edge=False, pad_edge=False, header_style="bold"
+    )
     for number, column in enumerate(columns):
         right = column.startswith(">")
         # An id must be copied whole: it goes on in the next line rather than end in an ellipsis.

@@ -162,7 +162,14 @@ def _table(rows: Iterable[Row], total: Row) -> Table:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    prompt, completion = (
-        "?" if tokens is None else f"{tokens:,}" for tokens in (row.prompt_tokens, row.completion_tokens)
-    )
+    prompt, completion = (_tokens(tokens) for tokens in (row.prompt_tokens, row.completion_tokens))
     return f"{row.calls:,}", prompt, completion, money(row.billed), money(row.estimated), f"{row.unknown:,}"
+
+
+def _tokens(count: int | None) -> str:
+    if count is None:
+        return "?"
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= 100 * size or (count >= size and unit != "k"):
+            return f"{count / size:.4g}{unit}"
+    return f"{count:,}"

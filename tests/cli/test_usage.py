@@ -234,6 +234,16 @@ def test_the_table_names_each_kind_of_cost_and_fits(aisa, connected, monkeypatch
     assert rows[-1].split()[:2] == ["total", "2"]
 
 
+@pytest.mark.parametrize(
+    ("count", "shown"), [(None, "?"), (0, "0"), (99_999, "99,999"), (100_000, "100k"), (12_345_678, "12.35M")]
+)
+def test_tokens_stay_short(aisa, monkeypatch, count, shown):
+    Ledger().append([made(prompt_tokens=count)])
+    monkeypatch.setattr("time.time", lambda: NOON)
+    assert aisa("usage").out.splitlines()[-1].split()[2] == shown
+    assert aisa("usage", "--json").document["total"]["input_tokens"] == count
+
+
 def test_calls_to_another_gateway_are_told_and_not_added(aisa, connected, monkeypatch):
     aisa("chat", "-m", "gpt-4o", "hello")
     monkeypatch.delenv("AISA_BASE_URL")
