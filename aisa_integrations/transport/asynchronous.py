@@ -262,7 +262,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
         effect, reply = await self.run(steps, call, request, options)
         response = reply.response if reply is not None else None
         if isinstance(effect, Fail):
-            raise raised(effect, request)
+            raise raised(effect, request, call.place.surface)
         if isinstance(effect, HandOver):
             assert reply is not None
             return shaped(effect, response, _AsyncBody(effect, reply, steps))

@@ -22,7 +22,7 @@ from .failures import explain, line
 from .live import Refusal, who_forbids_live_requests
 from .outgoing import check_origin, exception_of, outgoing
 from .request import Call, CallOptions, read_call
-from .surfaces import locate
+from .surfaces import Surface, locate
 
 logger: Final = logging.getLogger("aisa_integrations")
 
@@ -116,13 +116,14 @@ def _fingerprint(key: ApiKey) -> str:
     return key_fingerprint(key)
 
 
-def raised(fail: Fail, request: httpx2.Request | None) -> Exception:
+def raised(fail: Fail, request: httpx2.Request | None, surface: Surface) -> Exception:
     """Return the exception for a failure that is the whole story; several attempts are listed in a note."""
     attempts = fail.exchange.attempts
     if fail.failed.kind is FailureKind.FORBIDDEN:
         # No failure of the network, which an SDK would shape into one of its own, and code under test expect.
         model, code = fail.exchange.model, fail.verdict.code
-        return ConfigurationError(explain(fail.verdict, model), model=model, code=code, attempts=attempts)
+        words = explain(fail.verdict, model, attempts, surface)
+        return ConfigurationError(words, model=model, code=code, attempts=attempts)
     note = "\n".join(["aisa_integrations attempts:", *(f"  {line(attempt)}" for attempt in attempts)])
     return exception_of(fail.failed, request, note if len(attempts) > 1 else None)
 

@@ -10,7 +10,8 @@ import contextlib
 import contextvars
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import httpx2
@@ -58,9 +59,12 @@ class Departure:
         self._transports.append(transport)
         self.check()
         request.extensions[_MARK] = self
-        request.extensions["trace"] = self._before_sending
+        # What is there already, such as the refusal of a live request, has its say first.
+        request.extensions["trace"] = partial(self._before_sending, request.extensions.get("trace"))
 
-    def _before_sending(self, event: str, info: object) -> None:
+    def _before_sending(self, earlier: Callable[[str, object], object] | None, event: str, info: object) -> None:
+        if earlier is not None:
+            earlier(event, info)
         # A connection may have been opened while the caller left, and that could not be cut.
         if event.endswith("send_request_headers.started"):
             self.check()

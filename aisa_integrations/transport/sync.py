@@ -238,7 +238,7 @@ class AisaTransport(httpx2.BaseTransport):
         effect, reply = self.run(steps, call, request, options)
         response = reply.response if reply is not None else None
         if isinstance(effect, Fail):
-            raise raised(effect, request)
+            raise raised(effect, request, call.place.surface)
         if isinstance(effect, HandOver):
             assert reply is not None
             return shaped(effect, response, _SyncBody(effect, reply, steps))

@@ -20,8 +20,11 @@ from aisa_integrations import (
     Budget,
     ConfigurationError,
     GatewayClient,
+    LLMRouterClient,
     NetworkOptions,
     Policy,
+    acompare,
+    compare,
     genai_client,
     openai_client,
     state,
@@ -105,6 +108,21 @@ def test_every_surface_is_refused(canary_key: str, socket_guard: SocketGuard) ->
             with pytest.raises(ConfigurationError, match="is forbidden here"):
                 call()
     assert len(lines) == 7
+    assert socket_guard.take() == []
+
+
+def test_a_comparison_is_refused_in_its_threads_and_tasks(canary_key: str, socket_guard: SocketGuard) -> None:
+    models = ["gpt-4o", "gpt-4.1-mini"]
+    with forbid_live_requests() as lines:
+        told = [
+            *compare(models, "Hello", api_key=canary_key).values(),
+            *asyncio.run(acompare(models, "Hello", api_key=canary_key)).values(),
+            *compare(models, "Hello", api_key=canary_key, stream=True).values(),
+        ]
+        skill = LLMRouterClient(canary_key).compare_models(models=models, message="Hello")
+    assert [type(result.error) for result in told] == [ConfigurationError] * 6
+    assert all("is forbidden here" in result["error"] for result in skill.values())
+    assert len(lines) == 8
     assert socket_guard.take() == []
 
 
