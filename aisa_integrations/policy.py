@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from .cooldown import Cooldown
 from .errors import ConfigurationError
 from .pacing import RateLimits
+from .settings import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from .budget import Budget
@@ -79,15 +80,15 @@ class Policy:
     def __post_init__(self) -> None:
         self._set("fallbacks", checked_fallbacks(self.fallbacks))
         checked_max_retries(self.max_retries)
-        if isinstance(self.deadline, bool) or not isinstance(self.deadline, (int, float)) or not self.deadline > 0:
-            raise ConfigurationError(f"deadline is a number of seconds above 0, not {self.deadline!r}.")
+        _check_deadline(self.deadline)
         _check_kind("budget", self.budget, "aisa_integrations.budget", "Budget")
         _check_kind("cache", self.cache, "aisa_integrations.cache", "Cache")
         self._check_routes()
         if isinstance(self.limits, str):
             self._set("limits", RateLimits.tier(self.limits))
         _check_kind("limits", self.limits, "aisa_integrations.pacing", "RateLimits")
-        _check_kind("cooldown", self.cooldown, "aisa_integrations.cooldown", "Cooldown")
+        if not isinstance(self.cooldown, Cooldown):
+            raise ConfigurationError(f"cooldown is a Cooldown(…), not {self.cooldown!r}.")
         if self.on_event is not None and not callable(self.on_event):
             raise ConfigurationError(f"on_event is a function of one event, not {self.on_event!r}.")
         if self.on_break not in ("raise", "continue"):
@@ -153,6 +154,14 @@ class Policy:
         if max_retries is not None:
             changes["max_retries"] = checked_max_retries(max_retries)
         return replace(self, **changes) if changes else self
+
+
+def _check_deadline(deadline: object) -> None:
+    numeric = isinstance(deadline, (int, float)) and not isinstance(deadline, bool)
+    if not numeric or not 0 < cast(float, deadline) <= LONGEST_WAIT:
+        raise ConfigurationError(
+            f"deadline is a number of seconds above 0, up to {LONGEST_WAIT:,.0f}, not {deadline!r}."
+        )
 
 
 def _check_kind(name: str, value: object, module: str, kind: str) -> None:

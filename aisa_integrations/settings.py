@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
 import secrets
@@ -21,6 +20,8 @@ _SHORTEST_KEY: Final = 8
 DEFAULT_CONNECT_TIMEOUT: Final = 10.0
 # The gateway's documentation (April 2026) advises a read timeout of 120 s: it closes a stream idle for 60 s itself.
 DEFAULT_READ_TIMEOUT: Final = 120.0
+# Seconds: a wait on a socket is counted in milliseconds, in 31 bits, and a longer one may end at once.
+LONGEST_WAIT: Final = 1_000_000.0
 
 
 class Unset(Enum):
@@ -291,6 +292,8 @@ def resolve_timeouts(timeout: object = UNSET) -> Timeouts:
         return timeout
     if hasattr(timeout, "connect") and hasattr(timeout, "read"):
         return Timeouts(connect=timeout.connect, read=timeout.read)
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
-        raise ConfigurationError(f"timeout is a number of seconds above 0, or None for no limit, not {timeout!r}.")
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= LONGEST_WAIT:
+        raise ConfigurationError(
+            f"timeout is a number of seconds above 0, up to {LONGEST_WAIT:,.0f}, or None for no limit, not {timeout!r}."
+        )
     return Timeouts(connect=float(timeout), read=float(timeout))
