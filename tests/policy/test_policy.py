@@ -25,7 +25,7 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("field", "value", "words"), WRONG)
-def test_a_field_that_cannot_work_is_said_at_once(field: str, value: object, words: str) -> None:
+def test_a_field_that_cannot_work_is_said_at_once(field: str, value: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         Policy(**{field: value})
 
