@@ -57,6 +57,8 @@ _CAUSE_BY_CODE: Final = {
     "finish_reason_error": (502, Cause.NO_ANSWER),
     "not_json": (502, Cause.NOT_JSON),
 }
+# Seconds; also a bound on UNIX seconds. What is larger is another unit, or a mistake, and no sleep takes it.
+_LONGEST_WAIT: Final = 9e9
 # Refusals that may say when they will have passed.
 _PASSING_REFUSALS: Final = frozenset(
     {Cause.RATE_LIMIT, Cause.KEY_RATE_LIMIT, Cause.QUOTA, Cause.SERVER_ERROR, Cause.TIMEOUT}
@@ -327,4 +329,4 @@ def _number(text: str | None) -> float | None:
         value = float(text) if text is not None else None
     except ValueError:
         return None
-    return value if value is not None and 0 <= value < 1e12 else None
+    return value if value is not None and 0 <= value < _LONGEST_WAIT else None

@@ -1,5 +1,6 @@
 """One deadline for a call until its reply is handed over, whatever keeps the connection alive in the meantime."""
 
+import math
 import ssl
 import time
 from typing import Any
@@ -137,6 +138,17 @@ def test_the_timeout_ends_a_stream_of_comments_after_content(tls: ssl.SSLContext
         seen = _ask(face, server, tls, deadline=60, stream=True, timeout=0.3)
     assert seen.text == "begun"
     assert seen.error is not None
+
+
+@pytest.mark.parametrize("timeout", [None, 1e300])
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@SOME_FACES
+def test_there_may_be_no_limit_at_all(
+    gateway: LocalGateway, tls: ssl.SSLContext, face: Face, stream: bool, timeout: float | None
+) -> None:
+    seen = face.ask(gateway, tls, stream=stream, timeout=timeout, policy=Policy(deadline=math.inf))
+    assert seen.error is None
+    assert seen.text
 
 
 class _Slow(httpx2.BaseTransport):

@@ -131,6 +131,7 @@ def test_error_null_beside_an_answer_is_none(tls: ssl.SSLContext) -> None:
         (["Retry-After: -3"], None),
         (["Retry-After: soon"], None),
         (["Retry-After: inf"], None),
+        (["Retry-After: 1795630000000"], None),
         (["X-RateLimit-Remaining-Requests: 5", "X-RateLimit-Reset-Requests: 99999999999"], None),
         ([], None),
     ],
