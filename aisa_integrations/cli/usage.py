@@ -35,8 +35,9 @@ def usage(
 ) -> None:
     """Show what this command's calls cost, by day and model. Days are UTC, as those of --budget N/day are.
 
-    The ledger is on this machine and holds models, tokens and costs, no text. It knows only the calls of `aisa`, and
-    not those with --local. The table is of one gateway: $AISA_BASE_URL, else the live one.
+    The ledger is a file on this machine, which --json names: models, tokens and costs, no text. It knows the calls of
+    `aisa` alone, and not those with --local. The table is of one gateway: $AISA_BASE_URL, else the live one. Sums are
+    rounded in the table; --json has every digit.
     """
     from ..settings import resolve_origin
     from ..stores.sqlite_file import FileTrouble
@@ -163,13 +164,20 @@ def _table(rows: Iterable[Row], total: Row) -> Table:
 
 def _cells(row: Row) -> tuple[str, ...]:
     prompt, completion = (_tokens(tokens) for tokens in (row.prompt_tokens, row.completion_tokens))
-    return f"{row.calls:,}", prompt, completion, money(row.billed), money(row.estimated), f"{row.unknown:,}"
+    return f"{row.calls:,}", prompt, completion, _about(row.billed), _about(row.estimated), f"{row.unknown:,}"
 
 
 def _tokens(count: int | None) -> str:
     if count is None:
         return "?"
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= 100 * size or (count >= size and unit != "k"):
-            return f"{count / size:.4g}{unit}"
-    return f"{count:,}"
+    if count < 10_000:
+        return f"{count:,}"
+    unit, size = next((unit, size) for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)) if count >= size)
+    return f"{count / size:.1f}{unit}" if count < 100 * size else f"{count // size}{unit}"
+
+
+def _about(usd: Decimal) -> str:
+    """Return a sum as short as it can be read; never as nothing where there was something. --json has it exactly."""
+    if usd >= Decimal("0.01"):
+        return f"${usd:,.4f}"
+    return money(Decimal(f"{usd:.3g}"))

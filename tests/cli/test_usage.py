@@ -235,13 +235,28 @@ def test_the_table_names_each_kind_of_cost_and_fits(aisa, connected, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(None, "?"), (0, "0"), (99_999, "99,999"), (100_000, "100k"), (12_345_678, "12.35M")]
+    ("count", "shown"),
+    [(None, "?"), (0, "0"), (9_999, "9,999"), (62_345, "62.3k"), (677_499, "677k"), (10**7, "10.0M")],
 )
 def test_tokens_stay_short(aisa, monkeypatch, count, shown):
     Ledger().append([made(prompt_tokens=count)])
     monkeypatch.setattr("time.time", lambda: NOON)
     assert aisa("usage").out.splitlines()[-1].split()[2] == shown
     assert aisa("usage", "--json").document["total"]["input_tokens"] == count
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [
+        ("0", "$0"), ("0.000163775", "$0.000164"), ("1e-12", "$0.000000000001"), ("0.155259178", "$0.1553"),
+        ("1234.56789", "$1,234.5679"),
+    ],
+)  # fmt: skip
+def test_sums_are_rounded_in_the_table_and_never_to_nothing(aisa, monkeypatch, usd, shown):
+    Ledger().append([made(billed=Decimal(usd))])
+    monkeypatch.setattr("time.time", lambda: NOON)
+    assert aisa("usage").out.splitlines()[-1].split()[4] == shown
+    assert Decimal(str(aisa("usage", "--json").document["total"]["billed_usd"])) == Decimal(usd)
 
 
 def test_calls_to_another_gateway_are_told_and_not_added(aisa, connected, monkeypatch):
