@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-# A line below the head and nothing else, in any encoding: rich's own turns into a fence in ASCII.
-_RULE: Final = "    \n    \n -- \n" + "    \n" * 5
+# A line below the head and nothing else.
+_RULED: Final = "    \n    \n {0}{0} \n    \n    \n    \n    \n    \n"
 
 
 def plain_table(*columns: str, gap: int = 2) -> Table:
@@ -16,9 +17,12 @@ def plain_table(*columns: str, gap: int = 2) -> Table:
     from rich import box
     from rich.table import Table
 
+    # Left to rich, a box that an encoding lacks turns into a fence of its own.
+    rule = "─" if (sys.stdout.encoding or "").lower().startswith("utf") else "-"
     table = Table(
-        box=box.Box(_RULE, ascii=True), padding=(0, gap - 1, 0, 0), show_edge=False, pad_edge=False, header_style="bold"
-    )
+        box=box.Box(_RULED.format(rule), ascii=rule == "-"),
+        padding=(0, gap - 1, 0, 0), show_edge=False, pad_edge=False, header_style="bold",
+    )  # fmt: skip
     for number, column in enumerate(columns):
         right = column.startswith(">")
         # An id must be copied whole: it goes on in the next line rather than end in an ellipsis.
