@@ -19,7 +19,7 @@ from .causes import Cause
 from .effects import Answer, Fail, FailureKind, HandOver, PassOn, Send, Steps
 from .exchange import Surroundings, exchange
 from .failures import explain, line
-from .live import Refusal, who_forbids_live_requests
+from .live import Refusal, guard
 from .outgoing import check_origin, exception_of, outgoing
 from .request import Call, CallOptions, read_call
 from .surfaces import Surface, locate
@@ -83,10 +83,8 @@ class Core:
     ) -> httpx2.Request:
         """Return the HTTP request of one attempt; where live requests are forbidden, one that can't leave."""
         built = outgoing(effect.wire, request, self.key_for(options), expires=effect.expires)
-        if not self._is_local and (forbidden_by := who_forbids_live_requests()) is not None:
-            model = f" ({effect.wire.model})" if effect.wire.model else ""
-            what = f"{built.method} {built.url}{model}"
-            built.extensions["trace"] = refusal(self.settings.origin, what, forbidden_by)
+        if not self._is_local:
+            guard(built, effect.wire.model, refusal)
         return built
 
     def notify(self, event: FailoverEvent, policy: Policy) -> None:

@@ -14,8 +14,6 @@ from typing import Any, Final
 
 import httpx2
 
-from ..settings import Origin
-
 OFFLINE: Final = "AISA_OFFLINE"
 
 # The open blocks, each with what was refused in it. No lock: a child may be forked while another thread holds it.
@@ -51,20 +49,35 @@ class LiveRequestRefused(httpx2.RequestError):
     """Tell the driver that a request reached the network though that is forbidden; never seen above it."""
 
 
+def guard(request: httpx2.Request, model: str | None, refusal: type[Refusal]) -> None:
+    """Make a request one that can't leave, where live requests are forbidden.
+
+    Args:
+        request: as it is about to be sent, to another machine.
+        model: that it asks.
+        refusal: `AsyncRefusal` where httpcore2 awaits what it calls.
+    """
+    if (forbidden_by := who_forbids_live_requests()) is not None:
+        # Without a user, a password or a query, which may hold what nobody should read.
+        origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        what = f"{request.method} {origin}{request.url.path}" + (f" ({model})" if model else "")
+        request.extensions["trace"] = refusal(origin, what, forbidden_by)
+
+
 class Refusal:
     """Be the `trace` of a request that may not leave: raise as soon as a connection is to be opened or used.
 
     Args:
         origin: where it would go.
-        request: a line that names it.
+        what: a line that names the request.
         forbidden_by: what forbids it.
     """
 
-    __slots__ = ("_forbidden_by", "_origin", "_request")
+    __slots__ = ("_forbidden_by", "_origin", "_what")
 
-    def __init__(self, origin: Origin, request: str, forbidden_by: str) -> None:
+    def __init__(self, origin: str, what: str, forbidden_by: str) -> None:
         self._origin = origin
-        self._request = request
+        self._what = what
         self._forbidden_by = forbidden_by
 
     def __call__(self, step: str, info: Any) -> Any:
@@ -72,7 +85,7 @@ class Refusal:
         if not step.endswith(".started") or step.endswith(("closed.started", "close.started")):
             return self._let_pass()
         for refused in list(_blocks.values()):
-            refused.append(self._request)
+            refused.append(self._what)
         raise LiveRequestRefused(
             f"A live request to {self._origin} is forbidden here by {self._forbidden_by}; nothing was sent."
         )

@@ -20,6 +20,7 @@ from aisa_integrations import (
     Budget,
     ConfigurationError,
     GatewayClient,
+    GatewayError,
     LLMRouterClient,
     NetworkOptions,
     Policy,
@@ -30,7 +31,7 @@ from aisa_integrations import (
     state,
     track,
 )
-from aisa_integrations.local import LocalGateway
+from aisa_integrations.local import LocalGateway, UpstreamBackend
 from aisa_integrations.testing import forbid_live_requests
 from tests.clients.faces import FACES, GATEWAY, OPENAI, SDK_FACES, SYNC_FACES, Face
 from tests.clients.proxy import ForwardProxy
@@ -123,6 +124,16 @@ def test_a_comparison_is_refused_in_its_threads_and_tasks(canary_key: str, socke
     assert [type(result.error) for result in told] == [ConfigurationError] * 6
     assert all("is forbidden here" in result["error"] for result in skill.values())
     assert len(lines) == 8
+    assert socket_guard.take() == []
+
+
+def test_what_a_local_gateway_passes_on_is_refused(canary_key: str, socket_guard: SocketGuard) -> None:
+    backend = UpstreamBackend("https://upstream.example", canary_key, model="small")
+    with LocalGateway(backend) as gateway, forbid_live_requests() as lines:
+        client = GatewayClient(gateway.api_key, base_url=gateway.url, max_retries=0)
+        with client, pytest.raises(GatewayError, match=r"live request to https://upstream\.example is forbidden"):
+            GATEWAY.ask(client)
+    assert lines == ["POST https://upstream.example/v1/chat/completions (small)"]
     assert socket_guard.take() == []
 
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
+from ...settings import is_loopback
+from ...transport.live import AsyncRefusal, LiveRequestRefused, guard
 from . import BackendError, Json
 
 _TIMEOUT = httpx2.Timeout(120.0, connect=10.0)
@@ -63,7 +65,10 @@ class UpstreamBackend:
             raise RuntimeError("the upstream backend has not been started")
         if self._model:
             body = {**body, "model": self._model}
-        return _Answer(self._client, self._client.build_request("POST", self._url, json=body))
+        request = self._client.build_request("POST", self._url, json=body)
+        if not is_loopback(request.url.host):
+            guard(request, body.get("model"), AsyncRefusal)
+        return _Answer(self._client, request)
 
 
 class _Answer:
@@ -77,7 +82,7 @@ class _Answer:
     async def __aenter__(self) -> httpx2.Response:
         try:
             self._response = await self._client.send(self._request, stream=True)
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, LiveRequestRefused) as error:
             raise _unavailable(error) from error
         return self._response
 
