@@ -50,9 +50,13 @@ def parse_messages(text: str) -> list[dict[str, Any]]:
         found = json.loads(text)
     except ValueError as error:
         raise ConfigurationError(f"--messages is no JSON: {error}.") from None
-    if not isinstance(found, list) or not found or not all(isinstance(one, dict) and "role" in one for one in found):
+    if not isinstance(found, list) or not found or not all(map(_is_message, found)):
         raise ConfigurationError('--messages is a JSON list such as [{"role": "user", "content": "Hello"}].')
     return found
+
+
+def _is_message(one: object) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("role"), str)
 
 
 def chat_body(

@@ -191,6 +191,7 @@ def test_no_key_says_where_to_get_one_and_how_to_go_without(aisa):
         (("--messages", "{"), "no JSON"),
         (("--messages", "[]"), "a JSON list"),
         (("--messages", '["Hello"]'), "a JSON list"),
+        (("--messages", '[{"role": 5}]'), "a JSON list"),
         (("Hello", "-t", "3"), "from 0 to 2"),
         (("Hello", "-t", "warm"), "--temperature"),
         (("Hello", "--max-tokens", "0"), "1 or more"),
