@@ -251,8 +251,11 @@ def live(client: GatewayClient, origin: str) -> Finding:
     }  # fmt: skip
     if error is not None:
         status = "no reply" if error.status is None else f"status {error.status}"
+        advice = in_words(error)
+        if "CERTIFICATE_VERIFY_FAILED" in advice:
+            advice += "\nA company's network may have certificates of its own: SSL_CERT_FILE=/path/to/them.pem."
         return Finding(
-            name="live", told=f"{asked}: {status} after {seconds:.2f} s", state="problem", advice=in_words(error),
+            name="live", told=f"{asked}: {status} after {seconds:.2f} s", state="problem", advice=advice,
             code=exit_code(error), facts=facts,
         )  # fmt: skip
     told = f"{asked}: status 200 in {seconds:.2f} s, {listed} models"

@@ -106,8 +106,8 @@ def _table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         told = _without_key(finding.told)
         table.add_row(Text(finding.state, style=_COLOURS[finding.state]), finding.name, told)
-        if finding.advice:
-            table.add_row("", "", f"-> {_without_key(finding.advice)}")
+        for advice in finding.advice.splitlines():
+            table.add_row("", "", f"-> {_without_key(advice)}")
     return table
 
 

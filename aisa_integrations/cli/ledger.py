@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -20,6 +21,7 @@ from .screen import Screen
 _NAME: Final = "usage.sqlite"
 # Seconds to wait for other processes: an answer is on the screen already, and its reader waits for the prompt.
 _PATIENCE: Final = 2.0
+_LIKE_A_KEY: Final = re.compile(r"(?<!\w)sk-[\w-]{16,}")
 _LAYOUT: Final = Layout(
     what="usage",
     application_id=0x41495355,  # "AISU"
@@ -93,7 +95,7 @@ def _named(model: str | None) -> str | None:
     if model is None:
         return None
     key = os.environ.get("AISA_API_KEY", "").strip()
-    if "sk-" in model or (key and key in model):
+    if _LIKE_A_KEY.search(model) or (key and key in model):
         return "(a key)"  # given where a model's id belongs; the ledger is no place for it
     # Half a surrogate pair is legal in a Python string and can't be stored.
     return model.encode("utf-8", "backslashreplace").decode()

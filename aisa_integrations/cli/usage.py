@@ -40,7 +40,7 @@ def usage(
     rounded in the table; --json has every digit.
     """
     from ..settings import resolve_origin
-    from ..stores.sqlite_file import FileTrouble
+    from ..stores.sqlite_file import FileTrouble, Trouble
     from .ledger import Ledger
 
     screen = Screen(as_json)
@@ -49,7 +49,9 @@ def usage(
     try:
         entries = ledger.since(since)
     except FileTrouble as trouble:
-        raise AisaError(f"{trouble.reason}. Move it away, and the next call begins a new one.") from None
+        locked = trouble.kind is Trouble.LOCKED
+        way_out = "Try again in a moment." if locked else "Move it away, and the next call begins a new one."
+        raise AisaError(f"{trouble.reason}. {way_out}") from None
     here = [entry for entry in entries if entry.origin == origin]
     rows = by_day_and_model(here)
     total = added_up("total", "", here)

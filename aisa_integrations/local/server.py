@@ -39,7 +39,8 @@ class LocalGateway:
     an object like `UpstreamBackend(url)`. `tier` switches rate limits on. `usage` says what replies tell of their
     cost. `strict_models` refuses ids that the catalogue does not list, as the real gateway does.
     Models that the catalogue has no price of cost `DEFAULT_PRICE`. `clock` gives the UNIX seconds that replies are
-    dated by; a fixed one makes them the same every time.
+    dated by; a fixed one makes them the same every time. `keep_requests` is how many of the last ones `.requests`
+    holds, for a gateway that runs for long; None is all.
 
         with LocalGateway() as gateway:
             client = openai_client(base_url=gateway.url, api_key=gateway.api_key)
@@ -59,6 +60,7 @@ class LocalGateway:
         require_key: bool = True,
         strict_models: bool = False,
         clock: Callable[[], float] = time.time,
+        keep_requests: int | None = None,
     ) -> None:
         catalogue = catalogue_models()
         self.api_key = api_key
@@ -66,7 +68,7 @@ class LocalGateway:
         """The account: `.spent`, `.balance`, `.calls`, `.by_model()`."""
         self.script = Script()
         """What goes wrong, and what is said: `.fail()`, `.reply()`, `.set_style()`, `.clear()`."""
-        self._traffic = Traffic()
+        self._traffic = Traffic(keep_requests)
         self._backend = _backend(backend)
         self.app = Gateway(
             desk=Desk(self._backend, self.account, self.script, usage, latency, chunk_delay, clock),

@@ -78,6 +78,7 @@ class Serving:
             balance=_usd(self.balance),
             tier=self.tier,
             strict_models=self.strict,
+            keep_requests=0,  # nobody looks, and they would fill the memory of a gateway that runs for days
         )
 
     def _backend(self) -> BackendName | Backend:

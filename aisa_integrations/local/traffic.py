@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from dataclasses import dataclass
 from threading import Condition
 from typing import Any
@@ -37,11 +38,11 @@ class Request:
 
 
 class Traffic:
-    """Counts requests in and out; safe from any thread."""
+    """Counts requests in and out, and keeps the last ones, all unless `keep` says how many; safe from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int | None = None) -> None:
         self._changed = Condition()
-        self._requests: list[Request] = []
+        self._requests: deque[Request] = deque(maxlen=keep)
         self._in_flight = 0
         self._disconnects = 0
 

@@ -12,6 +12,7 @@ from aisa_integrations.catalogue import catalogue
 from aisa_integrations.cli import checks
 from aisa_integrations.settings import parse_origin
 from tests.clients.proxy import ForwardProxy
+from tests.clients.tls import behind_tls, make_certificate
 
 
 def found(ran: Any) -> dict[str, dict[str, Any]]:
@@ -136,6 +137,17 @@ def test_a_gateway_that_is_not_there(aisa, connected, monkeypatch, closed_port):
     assert "no reply" in ran.out
     assert "can't be reached" in " ".join(ran.out.split())
     assert ran.out.endswith("1 problem.\n")
+
+
+def test_a_certificate_that_is_not_trusted_says_how_to_trust_it(aisa, connected, monkeypatch, tmp_path):
+    certificate = make_certificate(tmp_path)
+    with behind_tls(connected, certificate) as url:
+        monkeypatch.setenv("AISA_BASE_URL", url)
+        ran = aisa("doctor", "--json")
+        assert ran.code == 1
+        assert "SSL_CERT_FILE" in found(ran)["live"]["advice"]
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.cert))
+        assert aisa("doctor").code == 0
 
 
 def test_an_origin_that_cannot_be(aisa, connected, monkeypatch):

@@ -94,6 +94,13 @@ def test_an_empty_wallet(serving):
     assert ask(serving.url, serving.api_key).status_code == 402
 
 
+@pytest.mark.parametrize("serving", [{}], indirect=True)
+def test_what_was_asked_is_not_kept_for_days(serving):
+    assert ask(serving.url, serving.api_key).status_code == 200
+    assert serving.requests == []
+    assert serving.account.spent > 0
+
+
 @pytest.mark.parametrize("serving", [{"strict": True}], indirect=True)
 def test_strict_models(serving):
     assert ask(serving.url, serving.api_key, model="nonesuch").status_code == 404

@@ -1,5 +1,6 @@
 """The command's ledger and `aisa usage`: every call is in it once, by whose word it cost what, and no text."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -62,6 +63,20 @@ def test_a_key_given_as_the_model_is_not_written(aisa, connected, canary_key):
     assert run.returncode == 0
     [row] = Ledger().since(0)
     assert row.asked == "(a key)"
+
+
+@pytest.mark.parametrize(
+    ("model", "written"),
+    [("sk-aisa-0123456789abcdef01", "(a key)"), ("openai/sk-0123456789abcdef0123", "(a key)"), ("task-a", "task-a")],
+)
+def test_what_looks_like_any_key_is_not_written_and_what_does_not_is(model, written):
+    assert entry(Exchange(model, None), verb="chat", origin=ORIGIN, at=NOON).asked == written
+
+
+def test_half_a_letter_in_a_models_name_is_written(aisa):
+    row = entry(Exchange("half-\ud83d", None), verb="chat", origin=ORIGIN, at=NOON)
+    Ledger().append([row])
+    assert Ledger().since(0)[0].asked == "half-\\ud83d"
 
 
 @pytest.mark.parametrize(("fault", "code"), [("wallet_empty", 4), ("bad_key", 3), ("rate_limited", 5)])
@@ -173,6 +188,19 @@ def test_a_file_that_is_something_else_is_left_alone(aisa, connected):
     shown = aisa("usage", "--json")
     assert shown.code == 1
     assert "Move it away" in shown.document["error"]["message"]
+
+
+def test_a_ledger_that_another_process_holds_delays_and_fails_no_call(aisa, connected, monkeypatch):
+    Ledger().append([made()])
+    monkeypatch.setattr("aisa_integrations.cli.ledger._PATIENCE", 0.05)
+    with contextlib.closing(sqlite3.connect(ledger_file(), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        ran = aisa("chat", "-m", "gpt-4o", "hello")
+        assert ran.code == 0
+        assert "was locked for" in ran.err
+        shown = aisa("usage")
+        assert shown.code == 1
+        assert "Try again" in shown.err
 
 
 def test_several_processes_write_at_once(aisa, connected):
