@@ -63,7 +63,7 @@ class SqliteBook:
             try:
                 yield SqlitePage(connection)
             except InvalidOperation:
-                reason = f"the budget file {self._file.path} is corrupt (an amount in it is no number)"
+                reason = f"the budget file {self._file.path} is corrupt (an amount in it can't be one)"
                 raise FileTrouble(Trouble.CORRUPT, reason) from None
 
 
@@ -78,7 +78,7 @@ class SqlitePage:
         row = self._connection.execute(
             "SELECT spent, reserved, overrun FROM totals WHERE period = ?", (window,)
         ).fetchone()
-        return Totals() if row is None else Totals(Decimal(row[0]), Decimal(row[1]), bool(row[2]))
+        return Totals() if row is None else Totals(_amount(row[0]), _amount(row[1]), bool(row[2]))
 
     def set_totals(self, window: str, totals: Totals) -> None:
         """Write what a run or day has come to."""
@@ -115,7 +115,7 @@ class SqlitePage:
         ).fetchone()
         if row is None:
             return None
-        return Line(row[0], row[1], row[2], Decimal(row[3]), _optional(row[4]), row[5], bool(row[6]))
+        return Line(row[0], row[1], row[2], _amount(row[3]), _optional(row[4]), row[5], bool(row[6]))
 
     def put(self, line: Line) -> None:
         """Write a reservation, new or changed."""
@@ -149,6 +149,13 @@ def _name(model: str) -> str:
 
 def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else str(amount)
+
+
+def _amount(text: str) -> Decimal:
+    amount = Decimal(text)
+    if not amount >= 0 or amount.is_infinite():
+        raise InvalidOperation
+    return amount
 
 
 def _optional(text: str | None) -> Decimal | None:

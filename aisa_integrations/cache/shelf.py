@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..stores.sqlite_file import FileTrouble, Layout, Trouble, shared_file
 
@@ -145,7 +145,10 @@ class Shelf:
             logger.warning("cache: %s; %s", trouble.reason, what)
 
 
-def _entry(surface: str, served_by: str, cost: str | None, created: float, body: bytes) -> Entry | None:
+def _entry(surface: Any, served_by: Any, cost: Any, created: Any, body: Any) -> Entry | None:
+    # SQLite keeps what it is given, whatever a column is declared as.
+    if not isinstance(created, float) or not isinstance(served_by, str):
+        return None
     try:
         amount = None if cost is None else Decimal(cost)
         return Entry(zlib.decompress(body), surface, served_by, amount, created)

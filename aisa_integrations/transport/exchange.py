@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
-import jiter
-
 from ..errors import AisaError, ModelNotFoundError
 from ..policy import FailoverEvent
 from ..tracking import Spend
@@ -115,8 +113,8 @@ class _Run:
         if is_cacheable(call):
             self._memory = Memory(call, origin=self._world.origin, fingerprint=self._world.fingerprint())
             entry: Any = yield self._memory.look_up(self._world.now())
-            if entry is not None:
-                yield self._answer_from(entry, self._memory)
+            if (known := self._memory.recall(entry)) is not None:
+                yield self._answer_from(entry, known, self._memory)
                 return
         self._plan = self._planned(self._world.monotonic())
         ask = self._plan.first()
@@ -249,9 +247,9 @@ class _Run:
             chores.append(self._memory.keep_events(reader.kept, wire.model, usage.cost, self._world.now()))
         return tuple(chore for chore in chores if chore is not None)
 
-    def _answer_from(self, entry: Any, memory: Memory) -> Answer:
+    def _answer_from(self, entry: Any, known: dict[str, Any], memory: Memory) -> Answer:
         """Answer from the cache, at no cost."""
-        usage, parsed = usage_of_hit(entry), without_bill(jiter.from_json(entry.body))
+        usage, parsed = usage_of_hit(entry), without_bill(known)
         record = self._history.close(
             entry.served_by or None, usage, ttft=self._history.seconds, saved=entry.cost, cached=True
         )

@@ -51,6 +51,16 @@ class Memory:
         """Return the effect that finds an `Entry` or None."""
         return Consult(functools.partial(self._shelf.lookup, self._key, now), blocks=True)
 
+    def recall(self, entry: Entry | None) -> dict[str, Any] | None:
+        """Return a stored answer as Python values, or None where it is none: then the call is made, and replaces it."""
+        if entry is None:
+            return None
+        try:
+            parsed = jiter.from_json(entry.body)
+        except ValueError:
+            return None
+        return parsed if _is_good(self._call.place.surface, parsed) else None
+
     def keep(self, body: bytes, parsed: Any, served_by: str | None, cost: Decimal | None, now: float) -> Consult | None:
         """Return the effect that stores an answer, or None where it is not complete and good."""
         if not _is_good(self._call.place.surface, parsed):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import zlib
 from pathlib import Path
 
 import pytest
@@ -62,16 +63,35 @@ def test_a_file_that_cannot_be(gateway: LocalGateway, stream: bool, tmp_path: Pa
         asks_each_time(gateway, face, Cache(tmp_path / "no-folder" / "cache.sqlite3"), stream=stream)
 
 
+NO_ANSWERS: list[tuple[str, bytes | str]] = [
+    ("UPDATE entries SET body = ?", b"no zlib"),
+    ("UPDATE entries SET body = ?", "a text"),
+    ("UPDATE entries SET body = ?", zlib.compress(b"no JSON")),
+    ("UPDATE entries SET body = ?", zlib.compress(b"[1]")),
+    ("UPDATE entries SET body = ?", zlib.compress(b"{}")),
+    ("UPDATE entries SET body = ?", zlib.compress(b'{"choices":[1]}')),
+    ("UPDATE entries SET cost = ?", "no amount"),
+    ("UPDATE entries SET created = ?", "no time"),
+    ("UPDATE entries SET created = ?", b"no time"),
+    ("UPDATE entries SET served_by = ?", b"no text"),
+]
+
+
 @BOTH_WAYS
-def test_an_entry_that_is_no_answer_is_asked_again(gateway: LocalGateway, stream: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("change", "value"), NO_ANSWERS)
+def test_an_entry_that_is_no_answer_is_asked_again(
+    gateway: LocalGateway, stream: bool, tmp_path: Path, change: str, value: bytes | str
+) -> None:
     cache = Cache(tmp_path / "cache.sqlite3")
     face = FACES[0]
     assert face.ask(gateway, TLS, stream=False, model=MODEL, policy=Policy(cache=cache)).error is None
     with sqlite3.connect(cache.path) as connection:
-        connection.execute("UPDATE entries SET body = ?", (b"no zlib",))
+        connection.execute(change, (value,))
     connection.close()
     assert face.ask(gateway, TLS, stream=stream, model=MODEL, policy=Policy(cache=cache)).error is None
     assert len(gateway.requests) == 2
+    assert face.ask(gateway, TLS, stream=stream, model=MODEL, policy=Policy(cache=cache)).error is None
+    assert len(gateway.requests) == 2  # what was asked again took its place
 
 
 @pytest.mark.parametrize("name", ["openai async", "genai async", "gateway async"])

@@ -84,12 +84,15 @@ def test_a_corrupt_file_refuses_and_is_left_alone(path, content):
     assert path.read_bytes() == content
 
 
-def test_an_amount_that_is_no_number_refuses(path):
+@pytest.mark.parametrize("amount", ["a lot", "NaN", "Infinity", "-1"])
+def test_an_amount_that_cannot_be_one_refuses(path, amount):
     budget = Budget(1, path=path)
     granted(budget, "0.5")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("UPDATE totals SET spent = 'a lot'")
+        other.execute("UPDATE totals SET spent = ?", (amount,))
     assert "corrupt" in unavailable(budget)
+    with pytest.raises(ConfigurationError, match="corrupt"):
+        budget.state()
 
 
 def test_a_folder_that_cannot_be_made_refuses(tmp_path):
