@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Context, Decimal
@@ -72,8 +72,8 @@ def usage(
         screen.table(_table(rows, total))
     else:
         screen.line(f"No calls to {origin} since {_day(since)} (UTC).")
-    for other, calls in elsewhere.items():
-        screen.note(f"Not in it: {calls:,} to {other}; AISA_BASE_URL={other} shows them.")
+    if elsewhere:
+        screen.note(_not_shown(elsewhere))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +147,15 @@ def _known(counts: Iterable[int | None]) -> int | None:
 
 def _day(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
+
+
+def _not_shown(elsewhere: Mapping[str, int]) -> str:
+    calls = sum(elsewhere.values())
+    count = f"Not in it: {calls:,} call{'' if calls == 1 else 's'} to"
+    if len(elsewhere) == 1:
+        (other,) = elsewhere
+        return f"{count} {other}; AISA_BASE_URL={other} shows {'it' if calls == 1 else 'them'}."
+    return f"{count} {len(elsewhere):,} other gateways, which --json names; AISA_BASE_URL=… shows those of one."
 
 
 def _table(rows: Iterable[Row], total: Row) -> Table:

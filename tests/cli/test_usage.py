@@ -293,9 +293,18 @@ def test_calls_to_another_gateway_are_told_and_not_added(aisa, connected, monkey
     ran = aisa("usage")
     assert ran.code == 0
     assert ran.out.startswith("No calls to https://api.aisa.one")
-    assert f"1 to {connected.url}" in ran.err
+    assert f"1 call to {connected.url}; AISA_BASE_URL={connected.url} shows it." in ran.err
     document = aisa("usage", "--json").document
     assert (document["total"]["calls"], document["calls_elsewhere"]) == (0, {connected.url: 1})
+
+
+def test_many_other_gateways_are_told_in_one_line(aisa, monkeypatch):
+    Ledger().append([made(origin=f"http://127.0.0.1:{port}") for port in range(8000, 8020)])
+    monkeypatch.setattr("time.time", lambda: NOON)
+    ran = aisa("usage")
+    assert ran.err.count("\n") == 1
+    assert "20 calls to 20 other gateways" in ran.err
+    assert len(aisa("usage", "--json").document["calls_elsewhere"]) == 20
 
 
 def test_older_days_are_left_out(aisa, monkeypatch):
