@@ -157,7 +157,7 @@ def test_ctrl_c_ends_at_once_shows_what_had_come_and_ends_the_requests(connected
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as running:  # fmt: skip
         assert connected.wait(requests=2, idle=False, timeout=20)
-        time.sleep(0.5)
+        time.sleep(1)  # for the answer that came to be read
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
         assert running.returncode == 130
