@@ -32,7 +32,8 @@ def answer(
 
 
 def _whole(opened: Session, screen: Screen, body: Mapping[str, Any]) -> str:
-    reply = opened.client.chat(body)
+    with screen.waiting(f"asking {body['model']}"):
+        reply = opened.client.chat(body)
     choice = (reply.get("choices") or [{}])[0]
     message = choice.get("message") or {}
     said = str(message.get("content") or message.get("refusal") or "")
@@ -46,7 +47,9 @@ def _whole(opened: Session, screen: Screen, body: Mapping[str, Any]) -> str:
 
 def _shown(opened: Session, screen: Screen, body: Mapping[str, Any], heard: list[str]) -> str:
     thinking = False
-    with opened.client.stream(body) as events:
+    with screen.waiting(f"asking {body['model']}"):
+        stream = opened.client.stream(body)  # which comes with its first content
+    with stream as events:
         try:
             for delta in _deltas(events):
                 if aside := delta.get("reasoning_content") or delta.get("reasoning"):

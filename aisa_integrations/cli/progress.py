@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .receipt import money
 from .screen import console
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..comparison import Result
-
-_LOGGER: Final = logging.getLogger("aisa_integrations")
 
 
 class Progress:
@@ -27,7 +24,6 @@ class Progress:
         self._models = models
         self._found: dict[str, Result] = {}
         self._began = time.monotonic()
-        self._held: list[logging.LogRecord] = []
         self._live = Live(
             console=console(stderr=True), get_renderable=self._table, refresh_per_second=5,
             redirect_stdout=False, redirect_stderr=False,
@@ -39,20 +35,11 @@ class Progress:
         self._live.refresh()
 
     def __enter__(self) -> Progress:
-        _LOGGER.addFilter(self._hold)
         self._live.start(refresh=True)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._live.stop()
-        _LOGGER.removeFilter(self._hold)
-        for record in self._held:
-            _LOGGER.handle(record)
-
-    def _hold(self, record: logging.LogRecord) -> bool:
-        # A line in the midst of a table that is drawn anew would tear it; it is told below.
-        self._held.append(record)
-        return False
 
     def _table(self) -> Table:
         from rich import box

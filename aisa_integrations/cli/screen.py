@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -82,6 +83,24 @@ class Screen:
             sys.stderr.write(text)
             sys.stderr.flush()
 
+    @contextlib.contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Show a person that something is waited for; it is wiped away at the end."""
+        if self.as_json or not self.for_a_person:
+            yield
+            return
+        from rich.live import Live
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        # Not rich's usual spinner, whose characters not every encoding has.
+        shown = Spinner("line", Text(harmless(text), style="dim"), style="dim")
+        with Live(
+            shown, console=console(stderr=True), refresh_per_second=8, transient=True,
+            redirect_stdout=False, redirect_stderr=False,
+        ):  # fmt: skip
+            yield
+
     def aside(self, text: str) -> None:
         """Show a piece that is no part of the answer, such as reasoning, as it comes; to a person only."""
         if self.for_a_person:
@@ -106,13 +125,17 @@ _VISIBLE: Final = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return rich's console for one stream, made anew, since a test or a shell may have changed the stream.
+    """Return rich's console for one stream: one and the same, so that a note and what is drawn anew know each other.
 
     It honours NO_COLOR, TERM=dumb and COLUMNS by itself; a pipe gets plain text of any width.
     """
+    return _console(sys.stderr if stderr else sys.stdout)
+
+
+@functools.lru_cache(maxsize=2)
+def _console(stream: TextIO) -> Console:
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else 200
     return Console(file=stream, highlight=False, markup=False, width=width)
 

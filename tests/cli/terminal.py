@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# What rich wipes away again: a line that is drawn anew, and the last of a spinner.
+WIPED = re.compile(r"[^\n]*\r\n\x1b\[\?25h\r\x1b\[1A\x1b\[2K|[^\n]*\r\x1b\[2K")
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
 PATIENCE = 20.0  # seconds, on a busy machine
 
@@ -59,8 +61,8 @@ class Terminal:
 
     @property
     def seen(self) -> str:
-        """All that was written, as text."""
-        return ESCAPES.sub("", self.raw).replace("\r\n", "\n")
+        """All that was written, as text, without what was wiped away."""
+        return ESCAPES.sub("", WIPED.sub("", self.raw)).replace("\r\n", "\n")
 
     def type(self, text: str) -> None:
         """Type something."""

@@ -339,6 +339,17 @@ def test_a_person_sees_who_answered_and_what_it_cost(terminal, connected):
     assert "\x1b[2m" in shown.raw
 
 
+def test_a_person_sees_who_is_asked_until_an_answer_comes(aisa, terminal, connected):
+    connected.script.fail("o3", "out_of_credits")
+    connected.script.set_style("gpt-4o", latency=0.5)
+    shown = terminal("chat", "-m", "o3", "--fallback", "gpt-4o", "Hello")
+    assert shown.ends() == 0
+    assert "asking o3" in shown.raw
+    assert shown.seen.startswith("o3 failed (insufficient_credits, status 402); asking gpt-4o\nSimulated reply")
+    assert "\x1b[?25h" in shown.raw[shown.raw.rindex("\x1b[?25") :]  # the cursor is back
+    assert "asking" not in aisa("chat", "-m", "gpt-4o", "Hello").err
+
+
 def test_no_colour_where_none_is_wanted(terminal, connected):
     shown = terminal("chat", "-m", "nonsense", "Hello", "--fallback", "gpt-4.1", NO_COLOR="1")
     connected.script.fail("nonsense", "server_error")
