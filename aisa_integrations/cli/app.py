@@ -22,6 +22,7 @@ from .models import models
 from .receipt import error_record
 from .screen import ReaderLeft, Screen, failovers_told
 from .serve import serve
+from .signals import ending_in_order
 from .usage import usage
 from .vision import vision
 from .wording import in_words
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     _let_output_be_any_text()
     screen = Screen(as_json=wants_json(arguments))
     try:
-        with failovers_told(screen):
+        with failovers_told(screen), ending_in_order():
             return _run(arguments, screen)
     except ReaderLeft:
         _write_nowhere(sys.stdout, sys.stderr)

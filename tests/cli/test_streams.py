@@ -59,3 +59,16 @@ def test_ctrl_c_ends_a_wait_at_once(connected, arguments):
         out, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert (out, err.strip()) == ("", "")
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(connected):
+    connected.script.set_style("*", latency=0.5)
+    with subprocess.Popen(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-m", "aisa_integrations.cli", "chat", "hello"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert connected.wait(requests=1, idle=False, timeout=20)
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "hello" in out

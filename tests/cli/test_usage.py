@@ -97,14 +97,20 @@ def test_a_stream_that_broke_is_written_as_of_unknown_cost(aisa, connected):
     assert (row.billed, row.estimated) == (Decimal(0), Decimal(0))
 
 
-def test_what_ctrl_c_stopped_is_written_as_of_unknown_cost(aisa, connected):
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["INT", "TERM", "HUP"]
+)
+def test_what_a_signal_stopped_is_written_as_of_unknown_cost(aisa, connected, stop, code):
     connected.script.set_style("gpt-4o", chunk_delay=0.2)
     command = [sys.executable, "-m", "aisa_integrations.cli", "chat", "-m", "gpt-4o", "hello, hello and hello"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         assert process.stdout.read(1)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        for _ in range(1 if stop is signal.SIGINT else 3):  # `timeout` sends it twice at least
+            process.send_signal(stop)
+        assert process.wait(10) == code
+        assert process.stderr.read().strip() == b""
     [row] = Ledger().since(0)
     assert (row.asked, row.billed, row.estimated, row.unknown) == ("gpt-4o", Decimal(0), Decimal(0), True)
 
