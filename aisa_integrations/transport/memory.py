@@ -41,7 +41,8 @@ class Memory:
         assert call.body is not None
         self._call = call
         self._shelf = call.policy.cache.shelf
-        body = {**call.body, "model": call.model} if call.place.surface is Surface.CHAT else call.body
+        # With the model among its own `models`, a call asks the first of those first.
+        body = {**call.body, "model": call.chain[0]} if call.place.surface is Surface.CHAT else call.body
         if call.routed is not None:
             # A route asks whom it stands for now: its table, its filters and the catalogue may be others tomorrow.
             body = {**body, "model": [call.model, *call.chain]}

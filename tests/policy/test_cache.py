@@ -262,6 +262,17 @@ def test_an_answer_of_a_fallback_is_kept_for_what_was_asked(gateway: LocalGatewa
     assert len(gateway.requests) == 2
 
 
+def test_what_a_call_asks_first_counts(gateway: LocalGateway, cache: Cache) -> None:
+    client = GatewayClient(gateway.api_key, base_url=gateway.url, policy=Policy(cache=cache))
+    client.chat({**body(), "models": ["gpt-4o", MODEL]})
+    client.chat(body())
+    for fallbacks in ([MODEL, "gpt-4o"], ["gpt-4o"]):
+        client.chat({**body(), "models": fallbacks})
+    client.chat(body("gpt-4o"))
+    client.close()
+    assert [request.model for request in gateway.requests] == ["gpt-4o", MODEL]
+
+
 def test_a_hit_needs_neither_budget_nor_pace(gateway: LocalGateway, cache: Cache) -> None:
     assert ask(FACES[0], gateway, cache, stream=True).error is None
     limits = RateLimits(requests_per_minute=1)
