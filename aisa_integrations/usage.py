@@ -1,4 +1,8 @@
-"""Records of what a call used and cost: tokens, money in USD, attempts. Values only; nothing here does I/O."""
+"""Records of what a call used and cost: tokens, money in USD, attempts. Values only; nothing here does I/O.
+
+Frozen dataclasses, although each call makes some, and tuples would be made faster: users hold these, and a tuple would
+unpack, compare and sort by position, and break whoever does so with the next field.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Figures in every form that a gateway may say them: exact where they can be a cost, else as if not said."""
 
+import dataclasses
 import decimal
 from collections.abc import Callable
 from decimal import Decimal
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aisa_integrations import AisaError, Budget, GatewayClient, Policy, Spend, track
+from aisa_integrations import AisaError, Attempt, Budget, Exchange, GatewayClient, Policy, Spend, Usage, track
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.transport.metering import micros_to_usd
 from tests.metering.faces import MODEL, UNPRICED, ZERO, body, sync_face
@@ -173,3 +174,10 @@ def test_what_a_stream_had_said_of_its_cost_before_it_broke_is_not_its_cost(gate
 )
 def test_the_balance_is_told_in_millionths(micros: object, usd: str | None) -> None:
     assert micros_to_usd(micros) == (None if usd is None else Decimal(usd))
+
+
+@pytest.mark.parametrize("kind", [Usage, Attempt, Exchange])
+def test_records_are_values_by_name(kind: type) -> None:
+    """No tuples, which would unpack and compare by position, and break their users with the next field."""
+    assert dataclasses.is_dataclass(kind)
+    assert not issubclass(kind, tuple)
