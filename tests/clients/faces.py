@@ -1,10 +1,14 @@
 """Every face that sends, as one kind of thing: one case is run by all of them, sync and async alike."""
 
 import asyncio
+import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import openai
+import pytest
 
 from aisa_integrations import (
     AsyncGatewayClient,
@@ -159,3 +163,13 @@ FACES = (OPENAI, ASYNC_OPENAI, GENAI, GENAI_AIO, GATEWAY, ASYNC_GATEWAY)
 SYNC_FACES = tuple(face for face in FACES if not face.is_async)
 ASYNC_FACES = tuple(face for face in FACES if face.is_async)
 SDK_FACES = (OPENAI, ASYNC_OPENAI, GENAI, GENAI_AIO)
+
+
+@contextlib.contextmanager
+def comes_out(kind: type[Exception], words: str) -> Iterator[None]:
+    """What is raised below an SDK comes out of it: openai below 3.1 makes a connection error of it, with it behind."""
+    with pytest.raises((kind, openai.APIConnectionError)) as caught:
+        yield
+    error = caught.value if isinstance(caught.value, kind) else caught.value.__cause__
+    assert isinstance(error, kind)
+    assert words in str(error)

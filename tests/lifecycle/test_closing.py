@@ -22,6 +22,7 @@ from tests.clients.faces import (
     SDK_FACES,
     SYNC_FACES,
     Face,
+    comes_out,
 )
 from tests.lifecycle.watching import Connects, descriptors, eventually, no_noise
 
@@ -143,7 +144,7 @@ def test_an_sdk_client_after_close_is_as_stock(face: Face, gateway: LocalGateway
     client = face.make(gateway.api_key, base_url=gateway.url)
     face.run(face.close, client)
     face.run(face.close, client)
-    with pytest.raises(RuntimeError, match="client has been closed"):
+    with comes_out(RuntimeError, "client has been closed"):
         face.ask(client)
     assert gateway.requests == []
 
@@ -155,11 +156,11 @@ def test_is_closed_says_so(gateway: LocalGateway) -> None:
     assert client.is_closed()
     stock = openai.OpenAI(api_key="any", base_url=gateway.url)
     stock.close()
-    with pytest.raises(RuntimeError) as expected:
+    with pytest.raises((RuntimeError, openai.APIConnectionError)) as expected:
         stock.models.list()
-    with pytest.raises(RuntimeError) as got:
+    with pytest.raises(type(expected.value)) as got:
         client.models.list()
-    assert str(got.value) == str(expected.value)
+    assert (str(got.value), repr(got.value.__cause__)) == (str(expected.value), repr(expected.value.__cause__))
 
 
 @pytest.mark.parametrize("face", [GATEWAY, ASYNC_GATEWAY], ids=str)
@@ -177,7 +178,7 @@ def test_copies_share_their_connections(gateway: LocalGateway, connects: Connect
     OPENAI.ask(client.with_options(timeout=5))
     assert connects.count == 1
     client.with_options(timeout=5).close()
-    with pytest.raises(RuntimeError, match="closed"):
+    with comes_out(RuntimeError, "closed"):
         OPENAI.ask(client)
 
 
