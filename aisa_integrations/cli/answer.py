@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from .receipt import exchange_record
 from .screen import Screen
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..gateway_client import GatewayStream
     from ..usage import Exchange
 
 
@@ -32,30 +31,39 @@ def answer(
 
 
 def _whole(opened: Session, screen: Screen, body: Mapping[str, Any]) -> str:
+    from ..gateway_client.text import first_choice, reply_text
+
     with screen.waiting(f"asking {body['model']}"):
         reply = opened.client.chat(body)
-    choice = (reply.get("choices") or [{}])[0]
-    message = choice.get("message") or {}
-    said = str(message.get("content") or message.get("refusal") or "")
+    choice = first_choice(reply)
+    message, reason = choice.get("message") or {}, choice.get("finish_reason")
+    said = reply_text(reply) or str(message.get("refusal") or "")
     if screen.as_json:
-        screen.document(_document(said, choice.get("finish_reason"), reply.exchange, dict(reply)))
+        screen.document(_document(said, reason, reply.exchange, dict(reply)))
     else:
+        if aside := _reasoning(message):
+            screen.aside(f"{aside}\n\n")
         screen.line(said)
+        tell_cut(screen, reason)
         opened.tell(screen, reply.exchange)
     return said
 
 
 def _shown(opened: Session, screen: Screen, body: Mapping[str, Any], heard: list[str]) -> str:
-    thinking = False
+    from ..gateway_client.text import first_choice
+
+    thinking, reason = False, None
     with screen.waiting(f"asking {body['model']}"):
         stream = opened.client.stream(body)  # which comes with its first content
     with stream as events:
         try:
-            for delta in _deltas(events):
-                if aside := delta.get("reasoning_content") or delta.get("reasoning"):
-                    screen.aside(str(aside))
+            for event in events:
+                choice = first_choice(event)
+                reason = choice.get("finish_reason") or reason
+                if aside := _reasoning(choice.get("delta") or {}):
+                    screen.aside(aside)
                     thinking = True
-                if piece := _piece(delta):
+                if piece := _piece(event):
                     if thinking:
                         screen.aside("\n\n")
                         thinking = False
@@ -67,20 +75,22 @@ def _shown(opened: Session, screen: Screen, body: Mapping[str, Any], heard: list
                 screen.line()
             elif thinking:
                 screen.aside("\n")
+        tell_cut(screen, reason)
         if events.exchange is not None:
             opened.tell(screen, events.exchange)
     return "".join(heard)
 
 
 def _gathered(opened: Session, screen: Screen, body: Mapping[str, Any], heard: list[str]) -> str:
+    from ..gateway_client.text import first_choice
     from ..transport.merging import NotExact
     from ..transport.replay_chat import assemble
 
     with opened.client.stream(body) as events:
         seen = list(events)
         exchange = events.exchange
-    heard.extend(filter(None, map(_piece, _deltas(iter(seen)))))
-    reasons = [choice.get("finish_reason") for event in seen for choice in event.get("choices") or ()]
+    heard.extend(filter(None, map(_piece, seen)))
+    reasons = [first_choice(event).get("finish_reason") for event in seen]
     try:
         reply = assemble(seen)
     except NotExact:
@@ -91,14 +101,26 @@ def _gathered(opened: Session, screen: Screen, body: Mapping[str, Any], heard: l
     return said
 
 
-def _deltas(events: GatewayStream | Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for event in events:
-        for choice in event.get("choices") or ():
-            yield choice.get("delta") or {}
+def tell_cut(screen: Screen, finish_reason: str | None, model: str | None = None) -> None:
+    """Say that an answer is not whole, in a pipe too: it does not show by itself."""
+    if cut := _CUT.get(finish_reason or ""):
+        screen.note(f"{f'{model}: ' if model else ''}{cut}", style="yellow")
 
 
-def _piece(delta: Mapping[str, Any]) -> str:
-    return delta.get("content") or delta.get("refusal") or ""
+_CUT: Final = {
+    "length": "the answer was cut at its limit of tokens; --max-tokens sets it",
+    "content_filter": "the answer was cut by a content filter",
+}
+
+
+def _piece(event: Mapping[str, Any]) -> str:
+    from ..gateway_client.text import event_text, first_choice
+
+    return event_text(event) or str((first_choice(event).get("delta") or {}).get("refusal") or "")
+
+
+def _reasoning(part: Mapping[str, Any]) -> str:
+    return str(part.get("reasoning_content") or part.get("reasoning") or "")
 
 
 def _document(said: str, finish_reason: str | None, exchange: Exchange, reply: dict[str, Any] | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import AisaError, ConfigurationError
 from . import options
+from .answer import tell_cut
 from .exits import Exit, exit_code
 from .progress import Progress
 from .receipt import attempt_record, error_record, total
@@ -99,6 +100,7 @@ def _show(screen: Screen, results: Iterable[Result]) -> None:
     answers = [(_title(result), result.response) for result in results if result.ok]
     side_by_side(screen, answers)
     for result in results:
+        tell_cut(screen, result.finish_reason, result.model)
         if result.error is not None:
             said = in_words(result.error)
             screen.complaint(said if result.model in said else f"{result.model}: {said}")

@@ -82,6 +82,18 @@ def test_the_model_is_the_one_named_else_of_the_environment_else_chosen(aisa, co
     assert aisa("chat", "--json", "-m", "gpt-4o", "Hello").document["served_by"] == "gpt-4o"
 
 
+@STREAMED
+@pytest.mark.parametrize(("reason", "words"), [("length", "--max-tokens"), ("content_filter", "content filter")])
+def test_an_answer_that_is_not_whole_says_so_in_a_pipe_too(aisa, connected, how, reason, words):
+    connected.script.reply("gpt-4o", "Once upon", finish_reason=reason)
+    told = aisa("chat", "-m", "gpt-4o", "Hello", *how)
+    assert (told.code, told.out) == (0, "Once upon\n")
+    assert told.err.startswith("the answer was cut ")
+    assert words in told.err
+    told = aisa("chat", "-m", "gpt-4o", "Hello", "--json")
+    assert (told.document["finish_reason"], told.err) == (reason, "")
+
+
 # ---- JSON -----------------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +375,14 @@ def test_reasoning_is_for_a_person_and_apart_from_the_answer(aisa, terminal, con
     told = aisa("chat", "-m", "gpt-4o", "Hello")
     assert (told.out, told.err) == ("Four.\n", "")
     shown = terminal("chat", "-m", "gpt-4o", "Hello")
+    assert shown.ends() == 0
+    assert "Two and two.\n\nFour.\n" in shown.seen
+
+
+def test_reasoning_of_a_plain_reply_is_shown_too(terminal, connected):
+    connected.script.set_style("gpt-4o", reasoning="reasoning")
+    connected.script.reply("gpt-4o", "Four.", reasoning="Two and two.")
+    shown = terminal("chat", "-m", "gpt-4o", "Hello", "--no-stream")
     assert shown.ends() == 0
     assert "Two and two.\n\nFour.\n" in shown.seen
 

@@ -69,6 +69,13 @@ def test_one_that_fails_is_told_beside_the_answers(aisa, connected):
     assert "[gpt-4o]" in told.err
 
 
+def test_an_answer_that_is_not_whole_is_told(aisa, connected):
+    connected.script.reply("gpt-4o", "Once upon", finish_reason="length")
+    told = aisa("compare", "--models", BOTH, "Hello")
+    assert (told.code, told.err.count("cut")) == (0, 1)
+    assert told.err.startswith("gpt-4o: the answer was cut ")
+
+
 def test_a_fallback_stands_under_the_name_that_was_asked_and_says_who_answered(aisa, connected):
     connected.script.fail("gpt-4o", "out_of_credits")
     told = aisa("compare", "--models", BOTH, "Hello", "--fallback", "gpt-4o-mini")
