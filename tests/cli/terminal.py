@@ -66,6 +66,9 @@ class Terminal:
 
     def type(self, text: str) -> None:
         """Type something."""
+        if text == "\x03":
+            # Python's input() looks for signals between letters: a Ctrl-C in the midst of one waits for the next key.
+            time.sleep(0.5)
         os.write(self._fd, text.encode())
 
     def until(self, text: str) -> str:
