@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -10,14 +9,12 @@ from urllib.parse import parse_qsl, urlencode
 import httpx2
 
 from ..errors import ConfigurationError
-from ..settings import ApiKey, Origin
+from ..settings import LONGEST_WAIT, ApiKey, Origin
 from .effects import Failed, FailureKind
 from .live import LiveRequestRefused
 from .request import FOREIGN_HEADERS, FOREIGN_QUERY, Wire
 
 _DROPPED: Final = frozenset(name.encode() for name in FOREIGN_HEADERS if name != "authorization")
-# More seconds than this, infinity among them, no socket takes for a timeout.
-_LONGEST: Final = 1e9
 _FOREIGN_MARKS: Final = tuple(f"{name}=".encode() for name in FOREIGN_QUERY)
 
 
@@ -49,11 +46,11 @@ class _Limits(dict[str, float | None]):
 
     def get(self, step: str, default: float | None = None) -> float | None:  # type: ignore[override]
         limit = super().get(step, default)
-        if limit is None and self.expires is None:
-            return None
-        left = math.inf if self.expires is None else self.expires - time.monotonic()
+        if self.expires is not None:
+            left = self.expires - time.monotonic()
+            limit = left if limit is None else min(limit, left)
         # A timeout of 0 would make the socket non-blocking, which is another error than "too late".
-        return max(0.001, min(left, _LONGEST if limit is None else limit, _LONGEST))
+        return None if limit is None else min(max(0.001, limit), LONGEST_WAIT)
 
 
 def outgoing(wire: Wire, request: httpx2.Request, key: ApiKey, *, expires: float) -> httpx2.Request:
