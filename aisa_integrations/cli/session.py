@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AisaError
-from ..settings import resolve_origin
 from .options import Terms
 from .receipt import receipt
 from .screen import Screen
@@ -66,6 +65,7 @@ def session(verb: str, screen: Screen, terms: Terms, *, asks_a_model: bool = Tru
         AisaError: a setting that cannot work, or no key.
     """
     from ..gateway_client import GatewayClient
+    from ..settings import resolve_origin
     from ..tracking import track
     from .ledger import Bookkeeper
 

@@ -18,6 +18,7 @@ OURS = {
     "cache",
     "local.server",
     "images",
+    "settings",
 }
 
 VERBS = ["chat", "vision", "compare", "models", "balance", "usage", "serve", "doctor"]
