@@ -139,6 +139,10 @@ class _AsyncSide(genai_module.AsyncClient):
         await super().aclose()
         await self._http.aclose()
 
+    def __del__(self) -> None:
+        # google-genai 3.0 closes here, by a task that a loop about to end cancels halfway; our pool closes itself.
+        pass
+
 
 @_without_what_is_not_served
 class AisaGenaiClient(genai.Client):
