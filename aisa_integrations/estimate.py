@@ -193,4 +193,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _largest(values: list[Any]) -> int:
     """Return the largest that is a number of something, or 0."""
-    return max((v for v in values if isinstance(v, int) and not isinstance(v, bool) and v > 0), default=0)
+    return max((int(value) for value in values if _counts(value)), default=0)
+
+
+def _counts(value: Any) -> bool:
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return whole and not isinstance(value, bool) and value > 0
