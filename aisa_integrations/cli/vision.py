@@ -48,7 +48,9 @@ def vision(
     body = chat_body(
         asked, [{"role": "user", "content": content}], system=system, temperature=temperature, max_tokens=max_tokens
     )
-    with session("vision", screen, terms) as opened:
+    if local:
+        screen.note("answers are simulated: the toy model on this machine sees no pictures")
+    with session("vision", screen, terms, asks_a_model=False) as opened:
         answer(opened, screen, body, stream=stream)
 
 

@@ -108,3 +108,9 @@ def test_a_repeated_question_costs_nothing(aisa, connected, picture):
     ]
     assert costs[0] > 0
     assert costs[1] == 0
+
+
+def test_on_this_machine_the_answer_is_simulated_and_says_so(aisa, picture):
+    told = aisa("vision", "--local", "-m", "gpt-4o", "-i", str(picture), "-p", "What is it?")
+    assert (told.code, told.out) == (0, "Simulated reply from gpt-4o: you said What is it?\n")
+    assert told.err == "answers are simulated: the toy model on this machine sees no pictures\n"
