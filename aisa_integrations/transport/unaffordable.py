@@ -28,6 +28,8 @@ def over_budget(case: WorstCase, refused: Refused, surface: Surface) -> str:
         # What is left pays for so much less.
         left = _DOWN.divide(left, times)
         words += f" Its price counts as {times:.3g} times the catalogue's, as it was last billed."
+    if refused.may_pass:
+        words += " It would fit without what is reserved: ask again when the calls under way have ended."
     return f"{words} {_what_fits(case, left, surface, 'budget')}"
 
 

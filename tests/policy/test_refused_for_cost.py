@@ -88,6 +88,17 @@ def test_several_answers_of_any_length_are_counted_each(gateway: LocalGateway) -
     assert "256,000 tokens; " in refusal(client_for(gateway, budget=Budget(1)), n=2)
 
 
+def test_what_is_reserved_for_others_is_told_apart_from_what_is_spent(gateway: LocalGateway) -> None:
+    client = client_for(gateway, budget=Budget("0.002"))
+    client.chat({"model": MODEL, "messages": HELLO, "max_tokens": 10})  # from here on its price is known
+    flowing = client.stream({"model": MODEL, "messages": HELLO, "max_tokens": 100})
+    again = "It would fit without what is reserved: ask again when the calls under way have ended."
+    assert again in refusal(client, max_tokens=100)
+    assert again not in refusal(client, max_tokens=1_000)
+    assert list(flowing)
+    client.chat({"model": MODEL, "messages": HELLO, "max_tokens": 100})
+
+
 def test_a_cap_says_the_same(gateway: LocalGateway) -> None:
     client = client_for(gateway, max_cost_usd="0.001")
     assert refusal(client) == (
