@@ -49,7 +49,7 @@ def _why_unknown(case: WorstCase, surface: Surface) -> str:
         return "A part of its prompt is not in the request, or the request passes unread."
     name = _LIMIT_NAMES.get(surface, "max_tokens")
     return (
-        f"It sets no {name}, and the catalogue does not say how much this model's window holds: set {name}, or "
+        f"It sets no {name}, and the catalogue does not say how much this model's window holds. Set {name}, or "
         "Budget(assume_output_tokens=…)."
     )
 
