@@ -119,18 +119,16 @@ class Tally:
 
 def _paired(attempts: Sequence[Attempt], requests: Sequence[Asked]) -> list[tuple[Attempt, Asked | None]] | None:
     """Put attempts and requests together, in order; one that got no reply may never have been read by the gateway."""
-    pairs: list[tuple[Attempt, Asked | None]] = []
-    left = list(requests)
-    missing = len(attempts) - len(requests)
-    for attempt in attempts:
-        if left and left[0].model == attempt.model:
-            pairs.append((attempt, left.pop(0)))
-        elif attempt.status is None and missing > 0:
-            missing -= 1
-            pairs.append((attempt, None))
-        else:
-            return None
-    return None if left else pairs
+    if not attempts:
+        return None if requests else []
+    first, rest = attempts[0], attempts[1:]
+    # On a machine that stands still for seconds a connection is given up before it is made: nothing was sent on it.
+    if requests and requests[0].model == first.model and first.cause != "connect":
+        pairs = _paired(rest, requests[1:])
+        if pairs is not None:
+            return [(first, requests[0]), *pairs]
+    pairs = _paired(rest, requests) if first.status is None else None
+    return None if pairs is None else [(first, None), *pairs]
 
 
 def totals(tallies: Mapping[str, Tally]) -> Tally:

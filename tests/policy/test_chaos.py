@@ -49,6 +49,26 @@ def test_it_finds_nothing_where_all_is_well() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cause", "cost", "requests"),
+    [
+        ("connect", Decimal(0), [REQUEST]),
+        ("connection_lost", None, [REQUEST]),  # before the gateway read it
+        ("connection_lost", None, [Asked("model", "lost", CENT), REQUEST]),
+    ],
+)
+def test_an_attempt_without_a_reply_may_not_have_been_seen(
+    cause: str, cost: Decimal | None, requests: list[Asked]
+) -> None:
+    failed = Attempt("model", None, cause, 0.1, cost)
+    assert problems(replace(GOOD, attempts=(failed, SERVED)), answer("model", 7), *requests) == []
+
+
+def test_an_attempt_that_was_answered_was_seen() -> None:
+    failed = Attempt("model", 500, "server_error", 0.1, Decimal(0))
+    assert "the gateway saw" in problems(replace(GOOD, attempts=(failed, SERVED)), answer("model", 7), REQUEST)[0]
+
+
+@pytest.mark.parametrize(
     ("exchange", "text", "requests", "error", "told"),
     [
         (GOOD, answer("model", 7)[:-1], [REQUEST], None, "is not the whole"),
