@@ -181,7 +181,8 @@ else:
 
 
 _ENDING_IN_ORDER_ASYNC = """
-import asyncio, gc, os, sys
+import asyncio, gc, logging, os, sys
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # a busy machine is slow, and a loop in debug mode says so
 from aisa_integrations import track
 from tests.clients.faces import FACES
 face = next(face for face in FACES if face.name == sys.argv[1])
