@@ -258,7 +258,9 @@ def told_by(error: Exception) -> Told:
         body = error.body if isinstance(error.body, dict) else {}
         response = getattr(error, "response", None)
         status = getattr(error, "status_code", None)
-        return Told(status, error.code, error.message, response and response.headers, body.get("partial"))
+        # openai 3.0 puts the whole body, as Python shows it, into its message.
+        message = body.get("message", error.message)
+        return Told(status, error.code, message, response and response.headers, body.get("partial"))
     if isinstance(error, genai_errors.APIError):
         assert type(error.code) is int
         details = error.details["error"]
