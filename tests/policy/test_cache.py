@@ -158,7 +158,7 @@ def test_what_went_wrong_is_not_kept(
     gateway: LocalGateway, cache: Cache, face: AskingFace, fault: str, stream: bool
 ) -> None:
     gateway.script.fail(MODEL, fault, times=1)
-    first = ask(face, gateway, cache, stream=stream, timeout=0.25)
+    first = ask(face, gateway, cache, stream=stream, timeout=0.4)
     if first.error is None:
         return  # made for another surface
     assert ask(face, gateway, cache, stream=stream).error is None
@@ -212,7 +212,7 @@ async def test_a_stream_that_was_left_is_not_kept(gateway: LocalGateway, open_fa
     if how == "closed":
         await closed(stream)
     del stream
-    for _ in range(2 * (how == "dropped")):
+    for _ in range(3):
         gc.collect()
         await asyncio.sleep(0.01)
     await open_face.ask(stream=True)

@@ -35,11 +35,11 @@ def test_a_429_cools_a_model_down_for_the_time_that_it_named(
     gateway: LocalGateway, tls: ssl.SSLContext, face: Face, stream: bool
 ) -> None:
     shared = policy()
-    gateway.script.fail(A, "retry_after", retry_after=0.2, times=1)
+    gateway.script.fail(A, "retry_after", retry_after=0.3, times=1)
     assert ask(face, gateway, tls, shared, stream=stream).served_by == B
     [cooling] = state(shared).cooling
     assert (cooling.model, cooling.named, cooling.cause) == (A, True, "rate_limit")
-    assert 0 < cooling.seconds_left <= 0.2
+    assert 0 < cooling.seconds_left <= 0.3
     assert ask(face, gateway, tls, shared, stream=stream).attempts == [(B, 200, None)]
     time.sleep(cooling.seconds_left)
     assert ask(face, gateway, tls, shared, stream=stream).attempts == [(A, 200, None)]
@@ -50,13 +50,13 @@ def test_a_429_cools_a_model_down_for_the_time_that_it_named(
 def test_a_429_that_names_no_time_cools_down_by_the_policy(
     gateway: LocalGateway, tls: ssl.SSLContext, face: Face
 ) -> None:
-    shared = policy(cooldown=Cooldown(seconds=0.2))
+    shared = policy(cooldown=Cooldown(seconds=0.3))
     gateway.script.fail(A, "rate_limited", times=1)
     assert [ask(face, gateway, tls, shared).served_by for _ in range(2)] == [B, B]
     assert asked(gateway) == [A, B, B]
     [cooling] = state(shared).cooling
     assert not cooling.named
-    time.sleep(0.2)
+    time.sleep(0.3)
     assert ask(face, gateway, tls, shared).served_by == A
 
 
@@ -128,11 +128,11 @@ def test_a_lone_model_waits_where_the_gateway_named_a_time(
     gateway: LocalGateway, tls: ssl.SSLContext, face: Face, stream: bool
 ) -> None:
     shared = policy(fallbacks=[])
-    gateway.script.fail(A, "retry_after", retry_after=0.2, times=1)
+    gateway.script.fail(A, "retry_after", retry_after=0.3, times=1)
     assert ask(face, gateway, tls, shared, stream=stream).error is not None
     assert ask(face, gateway, tls, shared, stream=stream).error is None
     first, second = gateway.requests
-    assert second.at - first.at >= 0.19
+    assert second.at - first.at >= 0.29
 
 
 @SOME_FACES
@@ -141,11 +141,11 @@ def test_with_all_of_them_cooling_the_soonest_is_waited_for(
 ) -> None:
     shared = policy()
     gateway.script.fail(A, "retry_after", retry_after=60, times=1)
-    gateway.script.fail(B, "retry_after", retry_after=0.2, times=1)
+    gateway.script.fail(B, "retry_after", retry_after=0.3, times=1)
     assert ask(face, gateway, tls, shared).error is not None
     assert ask(face, gateway, tls, shared).attempts == [(B, 200, None)]
     _, refused, answered = gateway.requests
-    assert answered.at - refused.at >= 0.19
+    assert answered.at - refused.at >= 0.29
 
 
 @SOME_FACES
@@ -181,12 +181,12 @@ def test_a_time_past_the_deadline_is_a_429_at_once_and_nothing_is_sent(
 @SOME_FACES
 def test_a_spent_key_holds_every_model_back(gateway: LocalGateway, tls: ssl.SSLContext, face: Face) -> None:
     shared = policy()
-    gateway.script.fail(A, "key_spent", retry_after=0.25, times=1)
+    gateway.script.fail(A, "key_spent", retry_after=0.4, times=1)
     assert ask(face, gateway, tls, shared).error is not None
     assert [(one.model, one.named, one.cause) for one in state(shared).cooling] == [("*", True, "key_rate_limit")]
     assert ask(face, gateway, tls, shared, model="third-model").served_by == "third-model"
     spent, answered = gateway.requests
-    assert answered.at - spent.at >= 0.24
+    assert answered.at - spent.at >= 0.39
     assert state(shared).cooling == ()
 
 

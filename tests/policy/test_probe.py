@@ -21,7 +21,7 @@ A, B = "first-model", "second-model"
 EVERY_FACE = pytest.mark.parametrize("face", FACES, ids=str)
 
 
-def cooled(gateway: LocalGateway, tls: ssl.SSLContext, *, seconds: float = 0.25, **settings: Any) -> Policy:
+def cooled(gateway: LocalGateway, tls: ssl.SSLContext, *, seconds: float = 0.4, **settings: Any) -> Policy:
     """A policy whose first model is cooling; how long it does is where its waits end, too."""
     shared = Policy(fallbacks=[B], max_retries=0, cooldown=Cooldown(seconds=seconds), **settings)
     gateway.script.fail(A, "rate_limited", times=1)
@@ -45,7 +45,7 @@ def at_once(count: int, call: Callable[[], Seen]) -> list[Seen]:
 def test_one_caller_tries_it_out(gateway: LocalGateway, tls: ssl.SSLContext, face: Face, stream: bool) -> None:
     shared = cooled(gateway, tls)
     wait_until_ready(shared)
-    gateway.script.set_style(A, latency=0.15)
+    gateway.script.set_style(A, latency=0.25)
     seen = at_once(5, lambda: face.ask(gateway, tls, stream=stream, policy=shared))
     assert Counter(one.served_by for one in seen) == {A: 1, B: 4}
     gateway.clear()
@@ -60,26 +60,26 @@ def test_one_that_fails_again_is_left_alone_again(gateway: LocalGateway, tls: ss
     gateway.script.fail(A, "server_error", times=1)
     assert face.ask(gateway, tls, stream=True, policy=shared).served_by == B
     [cooling] = state(shared).cooling
-    assert 0 < cooling.seconds_left <= 0.25
+    assert 0 < cooling.seconds_left <= 0.4
     assert face.ask(gateway, tls, stream=True, policy=shared).attempts == [(B, 200, None)]
 
 
 def test_a_lone_model_is_asked_by_all_of_them(gateway: LocalGateway, tls: ssl.SSLContext) -> None:
     shared = cooled(gateway, tls)
     wait_until_ready(shared)
-    gateway.script.set_style(A, latency=0.1)
+    gateway.script.set_style(A, latency=0.2)
     seen = at_once(3, lambda: GATEWAY.ask(gateway, tls, stream=False, policy=shared, fallbacks=[]))
     assert [one.served_by for one in seen] == [A] * 3
 
 
 def test_one_that_never_says_how_it_went_is_not_waited_for(gateway: LocalGateway, tls: ssl.SSLContext) -> None:
-    shared = cooled(gateway, tls, seconds=0.12)
+    shared = cooled(gateway, tls, seconds=0.2)
     wait_until_ready(shared)
     gateway.script.fail(A, "hang", times=1)
     with ThreadPoolExecutor(1) as pool:
-        silent = pool.submit(lambda: GATEWAY.ask(gateway, tls, stream=False, policy=shared, timeout=0.6))
+        silent = pool.submit(lambda: GATEWAY.ask(gateway, tls, stream=False, policy=shared, timeout=1.0))
         assert gateway.wait(requests=1, idle=False)
-        time.sleep(0.15)
+        time.sleep(0.25)
         assert GATEWAY.ask(gateway, tls, stream=False, policy=shared).served_by == A
         assert silent.result().served_by == B
 
@@ -151,7 +151,7 @@ def test_an_answer_to_an_earlier_request_does_not_end_a_429(
     gateway: LocalGateway, tls: ssl.SSLContext, face: Face
 ) -> None:
     shared = Policy(fallbacks=[B], max_retries=0)
-    gateway.script.fail(A, "slow_first_byte", seconds=0.3, times=1)
+    gateway.script.fail(A, "slow_first_byte", seconds=0.4, times=1)
     with ThreadPoolExecutor(1) as pool:
         earlier = pool.submit(lambda: face.ask(gateway, tls, stream=False, policy=shared))
         assert gateway.wait(requests=1, idle=False)
