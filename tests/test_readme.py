@@ -275,6 +275,25 @@ def check_aisa(words: list[str]) -> None:
     assert not unknown, f"`aisa {' '.join(verb)} --help` does not name {unknown}"
 
 
+# ---- links ----------------------------------------------------------------------------------------------------------
+
+LINK = re.compile(r"\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
+
+
+def headings(path: pathlib.Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page: pathlib.Path) -> None:
+    for link in LINK.finditer(page.read_text(encoding="utf-8")):
+        target = (page.parent / link["file"]).resolve() if link["file"] else page
+        assert target.exists(), link[0]
+        assert link["heading"] is None or link["heading"] in headings(target), link[0]
+
+
 # ---- of these tests themselves --------------------------------------------------------------------------------------
 
 SAMPLE = """
@@ -350,5 +369,6 @@ def test_what_a_command_shows_is_held_against_the_page() -> None:
     assert not is_shown("a.c", "abc")
 
 
-def test_the_readme_has_something_to_run() -> None:
+def test_the_readme_has_something_to_run_and_leads_on() -> None:
     assert len(cases("python")) > 3
+    assert len(LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))) > 10
