@@ -30,17 +30,19 @@ class Face:
         policy: what to do about failures.
         network: how connections are made.
         event_hooks: httpx2's own, for requests and responses.
+
+    Attributes:
+        options: what each request of this client carries to the transport.
     """
 
     settings: Settings
     policy: Policy
     network: NetworkOptions = field(default_factory=NetworkOptions)
     event_hooks: Mapping[str, list[Any]] | None = None
+    options: CallOptions = field(init=False, repr=False, compare=False)
 
-    @property
-    def options(self) -> CallOptions:
-        """Return what a request of this client carries to the transport."""
-        return CallOptions(key=self.settings.key, policy=self.policy)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", CallOptions(key=self.settings.key, policy=self.policy))
 
     @property
     def timeout(self) -> httpx2.Timeout:

@@ -1,14 +1,19 @@
-"""The httpx2 clients below the SDKs, on our transport; it makes an error of a redirect, so none is followed."""
+"""The httpx2 clients below the SDKs, on our transport; it makes an error of a redirect, so none is followed.
+
+They take short cuts that nobody above can tell from httpx2's own way, and that pay for much of what we add to it.
+"""
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import httpx2
 
 from ..transport import AisaTransport, AsyncAisaTransport
+from ..transport.core import WHOLE_BODY
 from .face import Face
 
 Hooks = Mapping[str, list[Callable[..., Any]]]
@@ -17,21 +22,84 @@ Hooks = Mapping[str, list[Callable[..., Any]]]
 class SyncHttp(httpx2.Client):
     """Send through our transport."""
 
+    def build_request(self, method: str, url: httpx2.URL | str, **how: Any) -> httpx2.Request:
+        """Build a request as httpx2 does, without parsing a URL that was asked before."""
+        return super().build_request(method, parsed(url) if isinstance(url, str) else url, **how)
+
+    def send(self, request: httpx2.Request, *, stream: bool = False, **how: Any) -> httpx2.Response:
+        """Send a request as httpx2 does, without reading a body again that the transport has read."""
+        response = super().send(request, stream=True, **how)
+        if stream:
+            return response
+        try:
+            if not holds_all(response):
+                response.read()
+        finally:
+            response.close()
+        return response
+
 
 class AsyncHttp(httpx2.AsyncClient):
     """Send through our async transport."""
 
+    def build_request(self, method: str, url: httpx2.URL | str, **how: Any) -> httpx2.Request:
+        """Build a request as httpx2 does, without parsing a URL that was asked before."""
+        return super().build_request(method, parsed(url) if isinstance(url, str) else url, **how)
 
-def sync_http(face: Face, cls: type[SyncHttp] = SyncHttp) -> SyncHttp:
-    """Return the HTTP client below a sync client that a factory made."""
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **how: Any) -> httpx2.Response:
+        """Send a request as httpx2 does, without reading a body again that the transport has read."""
+        response = await super().send(request, stream=True, **how)
+        if stream:
+            return response
+        try:
+            if not holds_all(response):
+                await response.aread()
+        finally:
+            await response.aclose()
+        return response
+
+
+# The SDKs ask the same few URLs over and over, and to parse one takes as long as to read a reply.
+parsed: Final = functools.lru_cache(maxsize=64)(httpx2.URL)
+
+
+def holds_all(response: httpx2.Response) -> bool:
+    """Let a response have the body that the transport has read, as if it had read it itself; say whether there is one.
+
+    `read()` would bring the same bytes through four generators and a decoder.
+    """
+    body = response.extensions.get(WHOLE_BODY)
+    if body is None:
+        return False
+    # Private, and pinned by a test.
+    response._content = body
+    response._num_bytes_downloaded = len(body)
+    response.is_stream_consumed = True
+    return True
+
+
+def sync_http(face: Face, cls: type[SyncHttp] = SyncHttp, *, said: Iterable[str] = ()) -> SyncHttp:
+    """Return the HTTP client below a sync client that a factory made.
+
+    Args:
+        face: what the client is made with.
+        cls: the client's class.
+        said: headers that the SDK says itself in every request: httpx2's own need not be taken out of each again.
+    """
     transport = AisaTransport(face.settings, face.policy, face.network)
-    return cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
+    client = cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
+    for name in said:
+        del client.headers[name]
+    return client
 
 
-def async_http(face: Face, cls: type[AsyncHttp] = AsyncHttp) -> AsyncHttp:
-    """Return the HTTP client below an async client that a factory made."""
+def async_http(face: Face, cls: type[AsyncHttp] = AsyncHttp, *, said: Iterable[str] = ()) -> AsyncHttp:
+    """Return the HTTP client below an async client that a factory made; see `sync_http`."""
     transport = AsyncAisaTransport(face.settings, face.policy, face.network)
-    return cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
+    client = cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
+    for name in said:
+        del client.headers[name]
+    return client
 
 
 def for_sync(hooks: Hooks | None) -> Hooks | None:

@@ -32,6 +32,8 @@ _AROUND_US: Final = {
 }
 # What openai puts into a client from OPENAI_ADMIN_KEY, OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_WEBHOOK_SECRET.
 _FROM_ENVIRONMENT: Final = ("admin_api_key", "organization", "project", "webhook_secret")
+# The headers that openai says in every request of its own.
+_SAID: Final = ("accept", "user-agent")
 _NO_WEBSOCKETS: Final = "wss://websockets-are-refused.invalid"
 
 
@@ -289,18 +291,18 @@ def _arguments(face: Face, vendor: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sync_client(http_client: object, face: Face) -> SyncHttp:
     if http_client is None:
-        return sync_http(face)
+        return sync_http(face, said=_SAID)
     refuse_beside_http_client(face)
     return wrap_sync(http_client, face)
 
 
 def _async_client(http_client: object, face: Face) -> AsyncHttp:
     if http_client is None:
-        return async_http(face)
+        return async_http(face, said=_SAID)
     refuse_beside_http_client(face)
     return wrap_async(http_client, face)
 
 
 def _rebuilt(cls: type[Any], face: Face, vendor: dict[str, Any]) -> Any:
-    http_client: Any = sync_http(face) if issubclass(cls, AisaOpenAI) else async_http(face)
-    return cls(**_arguments(face, vendor), http_client=http_client)
+    http_client = _sync_client if issubclass(cls, AisaOpenAI) else _async_client
+    return cls(**_arguments(face, vendor), http_client=http_client(None, face))

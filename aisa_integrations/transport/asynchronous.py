@@ -8,7 +8,7 @@ import sys
 import time
 import weakref
 from collections.abc import AsyncIterator
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import httpx2
 
@@ -18,7 +18,7 @@ from ..policy import Policy
 from ..settings import Settings
 from .asyncgens import first_of
 from .beside import consulted
-from .core import Core, raised, shaped, strip_frames
+from .core import Core, is_encoded, raised, shaped, strip_frames
 from .effects import (
     ENDED,
     Answer,
@@ -58,12 +58,8 @@ class AsyncReply:
         self._generation = generation()
         self._begun = self._ended = False
         # Kept beside the response: its own stream is about to be replaced by the body that reads from here.
-        self._stream: Any = response.stream
-        encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
-        # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
-        self._pieces: AsyncIterator[bytes] = (
-            response.aiter_bytes() if encoded else self._stream.__aiter__()  # type: ignore[union-attr]
-        )
+        stream = self._stream = cast(Any, response.stream)
+        self._pieces: AsyncIterator[bytes] = response.aiter_bytes() if is_encoded(response) else stream.__aiter__()
 
     @property
     def inherited(self) -> bool:
@@ -305,7 +301,7 @@ class AsyncAisaTransport(httpx2.AsyncBaseTransport):
                     happening = None
                 else:
                     if isinstance(effect, (Answer, Fail)):
-                        steps.close()
+                        next(steps, None)
                         if reply is not None:
                             await reply.aclose()
                     return effect, reply  # type: ignore[return-value]

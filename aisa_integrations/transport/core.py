@@ -25,6 +25,8 @@ from .request import Call, CallOptions, read_call
 from .surfaces import Surface, locate
 
 logger: Final = logging.getLogger("aisa_integrations")
+# Where a response carries its body when that has been read, for a client of ours that need not read it again.
+WHOLE_BODY: Final = "aisa_body"
 
 
 class Core:
@@ -126,6 +128,11 @@ def raised(fail: Fail, request: httpx2.Request | None, surface: Surface) -> Exce
     return exception_of(fail.failed, request, note if len(attempts) > 1 else None)
 
 
+def is_encoded(response: httpx2.Response) -> bool:
+    """Say whether the server compresses, though it was asked not to: it is decoded below us, for everyone above."""
+    return "content-encoding" in response.headers and response.headers["content-encoding"].lower() != "identity"
+
+
 def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None, stream: Any) -> httpx2.Response:
     """Return the reply a face gets: the gateway's own with our headers, or one that the library made.
 
@@ -138,6 +145,7 @@ def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None,
         assert isinstance(effect, Answer)
         made = httpx2.Response(effect.status, headers=effect.headers, stream=stream)
         made.headers["content-length"] = str(len(effect.body))
+        made.extensions[WHOLE_BODY] = effect.body
         return made
     headers = response.headers
     if "content-encoding" in headers:
@@ -147,11 +155,8 @@ def shaped(effect: Answer | HandOver | PassOn, response: httpx2.Response | None,
         for name in ("content-encoding", "content-length"):
             headers.pop(name, None)
     if isinstance(effect, Answer):
-        if response.status_code != effect.status:
-            response.status_code = effect.status
-            # It belongs to the gateway's own status.
-            response.extensions.pop("reason_phrase", None)
-        if effect.verdict is not None or "content-length" not in headers:
+        response.extensions[WHOLE_BODY] = effect.body
+        if "content-length" not in headers:
             headers["content-length"] = str(len(effect.body))
             if "transfer-encoding" in headers:
                 del headers["transfer-encoding"]

@@ -80,10 +80,9 @@ def exchange(call: Call, world: Surroundings, audience: Sequence[Spend] = ()) ->
     run = _Run(call, world, audience)
     try:
         yield from run.steps()
-    except BaseException:
-        # Closed by its driver, or struck by Ctrl-C in here: what was reserved and begun is settled either way.
+    finally:
+        # Ended, closed by its driver, or struck by Ctrl-C in here: what was reserved and begun is settled either way.
         run.abandon()
-        raise
 
 
 class _Run:

@@ -9,7 +9,7 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, cast
 
 import httpx2
 
@@ -17,7 +17,7 @@ from ..forks import generation, keep_inherited
 from ..locks import when_calm
 from ..policy import Policy
 from ..settings import Settings
-from .core import Core, raised, shaped, strip_frames
+from .core import Core, is_encoded, raised, shaped, strip_frames
 from .departure import Departure, departure
 from .effects import (
     ENDED,
@@ -57,14 +57,9 @@ class SyncReply:
         self.read_timeout = read_timeout
         self._generation = generation()
         # Kept here: the body that the caller gets takes its place in the response.
-        self._stream: Any = response.stream
+        stream = self._stream = cast(Any, response.stream)
         self._extensions = response.extensions
-        self._encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
-        if self._encoded:
-            # We ask for identity; a server that compresses all the same is decoded here, for everyone above.
-            self._pieces: Iterator[bytes] = response.iter_bytes()
-        else:
-            self._pieces = iter(self._stream)  # type: ignore[arg-type]
+        self._pieces: Iterator[bytes] = response.iter_bytes() if is_encoded(response) else iter(stream)
 
     @property
     def inherited(self) -> bool:
@@ -281,7 +276,8 @@ class AisaTransport(httpx2.BaseTransport):
                     happening = None
                 else:
                     if isinstance(effect, (Answer, Fail)):
-                        steps.close()
+                        # It has nothing more to ask; `close()` would end it by an exception through all of its parts.
+                        next(steps, None)
                         if reply is not None:
                             reply.close()
                     return effect, reply  # type: ignore[return-value]

@@ -1,5 +1,6 @@
 """How a call is made: copies with other options, raw and streamed responses, the low level, timeouts."""
 
+import json
 from typing import Any
 
 import httpx2
@@ -7,11 +8,12 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from aisa_integrations import ConfigurationError
+from aisa_integrations import ConfigurationError, openai_client
+from aisa_integrations.local import LocalGateway
 from tests.sdk.pair import Pair
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
-BODY = {"model": "gpt-4o", "messages": HELLO}
+BODY: dict[str, Any] = {"model": "gpt-4o", "messages": HELLO}
 
 
 def ask(client: Any, **settings: Any) -> Any:
@@ -103,6 +105,30 @@ def test_a_raw_response_shows_status_headers_and_body(chats: Pair) -> None:
     status, text, *_, parsed = chats.same(case)
     assert (status, type(parsed)) == (200, ChatCompletion)
     assert parsed.choices[0].message.content in text
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "no-such-model"], ids=["answer", "error"])
+def test_a_reply_that_was_read_below_the_sdk_stands_as_if_it_had_read_it_itself(chats: Pair, model: str) -> None:
+    def case(client: Any) -> Any:
+        try:
+            reply = client.chat.completions.with_raw_response.create(**{**BODY, "model": model}).http_response
+        except openai.NotFoundError as error:
+            reply = error.response
+        assert reply.elapsed.total_seconds() > 0
+        assert reply.num_bytes_downloaded == len(reply.content) == len(b"".join(reply.iter_bytes()))
+        return reply.status_code, reply.is_closed, reply.is_stream_consumed, reply.encoding, reply.history
+
+    assert chats.same(case)[1:3] == (True, True)
+
+
+def test_a_plain_reply_can_be_read_piece_by_piece(gateway: LocalGateway) -> None:
+    with openai_client(gateway.api_key, base_url=gateway.url) as client:
+        with client.chat.completions.with_streaming_response.create(**BODY) as streamed:
+            raw = b"".join(streamed.http_response.iter_raw())
+            assert json.loads(raw)["choices"]
+            assert streamed.http_response.num_bytes_downloaded == len(raw)
+        with client.chat.completions.with_streaming_response.create(**BODY) as streamed:
+            assert json.loads("".join(streamed.iter_lines()))["choices"]
 
 
 def test_every_reply_says_who_served_it_and_what_it_cost(chats: Pair) -> None:

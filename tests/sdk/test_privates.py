@@ -190,6 +190,16 @@ def test_the_mounts_of_a_user_s_client_are_found() -> None:
     assert parameters(httpx2.AsyncClient._transport_for_url) == {"url"}
 
 
+def test_a_response_keeps_the_body_that_it_has_read() -> None:
+    response = httpx2.Response(200, stream=httpx2.ByteStream(b"body"))
+    before = set(vars(response))
+    response.read()
+    kept = {name: vars(response)[name] for name in {*vars(response)} - before}
+    assert kept.pop("_content") == b"body", "clients/http.py puts it there, so that it is not read twice"
+    assert set(kept) <= {"_decoder"}, "and whatever else read() keeps, it may have to put there too"
+    assert (response._num_bytes_downloaded, response.is_stream_consumed, response.is_closed) == (4, True, True)
+
+
 def test_a_response_knows_its_socket(gateway: LocalGateway) -> None:
     with httpx2.Client() as client, client.stream("GET", gateway.url) as response:
         sock = response.extensions["network_stream"].get_extra_info("socket")
