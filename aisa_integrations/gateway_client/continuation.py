@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from ..catalogue import catalogue
@@ -62,7 +61,7 @@ class Story:
         self._seam = {"from": served, "to": later[0], "after": len(text)}
         self.text = text
         # The rest of the chain as it was settled at first, with the caps on it.
-        self.call = replace(going_on, chain=later, caps=before.caps, routed=before.routed)
+        self.call = going_on._replace(chain=later, caps=before.caps, routed=before.routed)
         return self.call
 
 

@@ -6,9 +6,9 @@ Ids are sent as written, known to the catalogue or not, and nothing that the cal
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ConfigurationError
 from ..policy import Policy
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..routing import Fallback, RouteDecision
 
 _ROUTE: Final = "aisa/"
+NO_CAPS: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """The models of one call.
 
     Args:
@@ -33,7 +33,7 @@ class Chain:
 
     model: str | None
     ids: tuple[str | None, ...]
-    caps: Mapping[str, Decimal] = field(default_factory=dict)
+    caps: Mapping[str, Decimal] = NO_CAPS
     routed: RouteDecision | None = None
 
 

@@ -7,8 +7,7 @@ those that failed for a reason that passes are asked again in the next round, ea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..catalogue import catalogue
 from .causes import Action, Cause
@@ -19,8 +18,7 @@ FIRST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Ask a model, after a pause of some seconds."""
 
     model: str | None

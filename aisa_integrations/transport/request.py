@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import jiter
 
@@ -14,7 +14,7 @@ from ..catalogue import catalogue
 from ..errors import AisaError
 from ..policy import Policy
 from ..settings import ApiKey
-from .chain import Chain, chain_of
+from .chain import NO_CAPS, Chain, chain_of
 from .surfaces import Place, Surface
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class CallOptions:
     policy: Policy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One logical call, as the face above asked it.
 
     Args:
@@ -74,7 +73,7 @@ class Call:
     policy: Policy
     wants_usage: bool = True
     problem: AisaError | None = None
-    caps: Mapping[str, Decimal] = field(default_factory=dict)
+    caps: Mapping[str, Decimal] = NO_CAPS
     routed: RouteDecision | None = None
 
     @property
@@ -89,8 +88,7 @@ class Call:
         return None if read is None else read + (connect or 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """One request as it goes out, but for the key.
 
     Args:

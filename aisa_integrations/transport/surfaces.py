@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 
@@ -25,8 +25,7 @@ class Surface(Enum):
         return self in (Surface.CHAT, Surface.GEMINI)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a request goes.
 
     Args:
@@ -57,9 +56,12 @@ class Place:
 _JSON = re.compile(r"/v1(?:beta)?/models(?:/.*)?$|/v1/(?:embeddings|rerank|images/generations|credits/balance)$")
 _GEMINI = re.compile(r"(?P<root>/v1(?:beta)?/models/)(?P<model>.+)(?P<verb>:(?P<name>\w+))$")
 _BY_PATH = {
-    "/v1/chat/completions": Surface.CHAT,
-    "/v1/responses": Surface.RESPONSES,
-    "/v1/messages": Surface.MESSAGES,
+    place.path: place
+    for place in (
+        Place(Surface.CHAT, "/v1/chat/completions"),
+        Place(Surface.RESPONSES, "/v1/responses"),
+        Place(Surface.MESSAGES, "/v1/messages"),
+    )
 }
 
 
@@ -70,9 +72,9 @@ def _beside(path: str) -> Surface:
 def locate(method: str, path: str) -> Place:
     """Tell the surface of a request from its method and its path without the query."""
     if method == "POST":
-        surface = _BY_PATH.get(path)
-        if surface is not None:
-            return Place(surface, path)
+        place = _BY_PATH.get(path)
+        if place is not None:
+            return place
         found = _GEMINI.match(path)
         if found is not None:
             name, model = found["name"], unquote(found["model"])
