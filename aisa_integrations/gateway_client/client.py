@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import httpx2
+import jiter
 
 from ..errors import ConfigurationError
 from ..policy import Policy
@@ -245,11 +246,12 @@ def _answered(effect: Answer | HandOver | PassOn | Fail, call: Call) -> Answer:
 
 def _reply(answer: Answer) -> Reply:
     assert answer.exchange is not None
-    return Reply(answer.parsed, answer.exchange)
+    return Reply(jiter.from_json(answer.body), answer.exchange)
 
 
 def _listed(answer: Answer) -> list[dict[str, Any]]:
-    data = answer.parsed.get("data") if isinstance(answer.parsed, dict) else answer.parsed
+    reply = jiter.from_json(answer.body)
+    data = reply.get("data") if isinstance(reply, dict) else reply
     return [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
 
 

@@ -6,13 +6,12 @@ It ends in an outcome: a whole answer, a stream at its first content, a reply th
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
-from typing import Any
-
-import jiter
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from .causes import Cause
 from .effects import CLOSED, Effect, Event, Failed, Happening, Head, ReadAll, ReadMore, Send
+from .metering import exact_json
 from .readers import StreamReader, reader_for
 from .request import Wire
 from .sse import looks_like_events
@@ -20,17 +19,15 @@ from .surfaces import Surface
 from .verdict import Verdict, judge, judge_error, judge_failure, judge_stream
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """An answer that has been read to its end."""
+class Whole(NamedTuple):
+    """An answer that has been read to its end; `parsed` is its JSON by `exact_json`, or None."""
 
     head: Head
     body: bytes
     parsed: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Streaming:
+class Streaming(NamedTuple):
     """A stream that has come to its first content, or to an end."""
 
     head: Head
@@ -38,15 +35,13 @@ class Streaming:
     events: list[Event]
 
 
-@dataclass(frozen=True, slots=True)
-class Passing:
+class Passing(NamedTuple):
     """A reply that is passed on unread."""
 
     head: Head
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(NamedTuple):
     """A failure: its verdict, what the network said where that was the reason, and what may hold a bill even so."""
 
     verdict: Verdict
@@ -56,8 +51,8 @@ class Unanswered:
 
     def told(self, conceal: Callable[[str], str]) -> Unanswered:
         """Return it as it may be shown: with what `conceal` takes out of every text."""
-        failed = self.failed and replace(self.failed, message=conceal(self.failed.message))
-        return replace(self, verdict=self.verdict.told(conceal), failed=failed)
+        failed = self.failed and self.failed._replace(message=conceal(self.failed.message))
+        return self._replace(verdict=self.verdict.told(conceal), failed=failed)
 
 
 Outcome = Whole | Streaming | Passing | Unanswered
@@ -95,7 +90,8 @@ def attempt(wire: Wire, *, hide_usage: bool, expires: float, unix_now: float, ke
     if isinstance(body, Failed):
         return Unanswered(judge_failure(body, head.status), body, head)
     assert isinstance(body, bytes)
-    parsed = _parsed(body)
+    # Once, for the verdict and the bill.
+    parsed = exact_json(body)
     verdict = judge(surface, head, body, parsed, now=unix_now)
     return Whole(head, body, parsed) if verdict is None else Unanswered(verdict, head=head, pieces=(body,))
 
@@ -142,7 +138,7 @@ def _unanswered(cause: Cause, head: Head, reader: StreamReader, words: str) -> U
 
 
 def _judge_non_stream(surface: Surface, head: Head, body: bytes, unix_now: float) -> Unanswered:
-    verdict = judge(surface, head, body, _parsed(body), now=unix_now)
+    verdict = judge(surface, head, body, exact_json(body), now=unix_now)
     words = "the reply is JSON, though a stream was asked for"
     return Unanswered(verdict or judge_stream(Cause.NOT_A_STREAM, head, words), head=head, pieces=(body,))
 
@@ -158,10 +154,3 @@ def judge_end(head: Head, reader: StreamReader, end: Happening, *, unix_now: flo
         broken = judge_failure(end, head.status)
         return replace(broken, cause=Cause.INTERRUPTED, message=f"the stream broke off: {broken.message}")
     return judge_stream(Cause.INTERRUPTED, head, "the stream broke off without a finish reason")
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return jiter.from_json(body)
-    except ValueError:
-        return None

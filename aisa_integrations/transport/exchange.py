@@ -40,7 +40,7 @@ from .gate import Gate, is_gated
 from .health import Health, still_cooling
 from .history import History
 from .memory import Memory, is_cacheable, usage_of_hit, without_bill
-from .metering import read_usage
+from .metering import exact_json, read_usage
 from .plan import Ask, GiveUp, Plan
 from .readers import StreamReader
 from .request import Call, Wire, write
@@ -203,7 +203,7 @@ class _Run:
         if isinstance(outcome, Streaming):
             yield from self._hand_over(wire, outcome)
             return
-        usage = read_usage((outcome.body,) if isinstance(outcome, Whole) else (), head.headers, wire.model)
+        usage = read_usage((outcome.parsed,) if isinstance(outcome, Whole) else (), head.headers, wire.model)
         history.answered(wire, head.status, usage.cost)
         if self._gate is not None:
             yield from _consult(self._gate.leave(usage.cost, usage, wire.model))
@@ -215,7 +215,7 @@ class _Run:
         if self._memory is not None:
             now = self._world.now()
             yield from _consult(self._memory.keep(outcome.body, outcome.parsed, wire.model, usage.cost, now))
-        yield Answer(head.status, headers, outcome.body, head=head, parsed=outcome.parsed, exchange=record)
+        yield Answer(head.status, headers, outcome.body, head=head, exchange=record)
 
     def _hand_over(self, wire: Wire, streaming: Streaming) -> Steps:
         history, head, reader = self._history, streaming.head, streaming.reader
@@ -226,7 +226,7 @@ class _Run:
         verdict = judge_end(head, reader, end, unix_now=self._world.now())
         verdict = verdict and verdict.told(self._world.conceal)
         reader.error = verdict and verdict.error  # the caller's stream leads to it
-        usage = read_usage(reader.usage, head.headers, wire.model)
+        usage = read_usage(map(exact_json, reader.usage), head.headers, wire.model)
         if verdict is not None or (end is CLOSED and not reader.ended):
             # What a broken stream had said so far is a running figure, and not its bill.
             usage = replace(usage, cost=None, cost_kind=None)
@@ -255,10 +255,10 @@ class _Run:
         headers = [*self._history.headers(entry.served_by or None, usage), ("x-aisa-cache", "hit")]
         if not self._call.streams:
             body = json.dumps(parsed, ensure_ascii=False).encode()
-            return Answer(200, (*headers, _JSON), body, parsed=parsed, exchange=record)
+            return Answer(200, (*headers, _JSON), body, exchange=record)
         events = memory.replay(parsed)
         stream = ("content-type", "text/event-stream; charset=utf-8")
-        return Answer(200, (*headers, stream), framed(events), parsed=parsed, exchange=record, events=tuple(events))
+        return Answer(200, (*headers, stream), framed(events), exchange=record, events=tuple(events))
 
     def _headers(self, served_by: str | None, usage: Usage = NO_USAGE) -> tuple[tuple[str, str], ...]:
         headers = self._history.headers(served_by, usage)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
+
+import jiter
 
 from ..catalogue import catalogue
 from ..usage import Attempt
@@ -105,6 +108,7 @@ def line(attempt: Attempt) -> str:
     return f"{attempt.model or 'the gateway'}: {status}, {attempt.cause or 'answered'}"
 
 
+@functools.lru_cache(maxsize=256)  # the same few ids, twice for every call
 def header_id(model: str) -> str:
     """Return a model's id as a header can hold it: what would end the value, or is no ASCII, as in a URL."""
     return quote(model, safe="/-._~:@+()[]{}!*'&=$")
@@ -165,7 +169,11 @@ def error_body(
     body: dict[str, Any] = {"error": error}
     if surface is Surface.MESSAGES:
         body = {"type": "error", "error": error}
-    return json.dumps(body, ensure_ascii=False, default=str).encode()
+    return json.dumps(body, ensure_ascii=False, default=_written).encode()
+
+
+def _written(value: Any) -> float | str:
+    return float(value) if isinstance(value, jiter.LosslessFloat) else str(value)
 
 
 def error_event(

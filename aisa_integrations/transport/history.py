@@ -13,7 +13,7 @@ from .attempt import Unanswered
 from .causes import Action, Cause
 from .effects import Failed, Head
 from .failures import header_id, header_line
-from .metering import read_usage
+from .metering import exact_json, read_usage
 from .request import Call, Wire
 from .verdict import Verdict
 
@@ -100,7 +100,7 @@ class History:
         # A refusal in so many words cost nothing; what broke on the way may have been billed (gateway notes, Chat).
         cost = None if verdict.rule.may_be_billed else _NOTHING
         if outcome.head is not None:
-            usage = read_usage(outcome.pieces, outcome.head.headers, wire.model)
+            usage = read_usage(map(exact_json, outcome.pieces), outcome.head.headers, wire.model)
             cost = usage.cost if usage.cost_kind == "billed" else cost
         self.failure, self._head = outcome.failed, outcome.head
         self._note(wire, verdict.seen, verdict.cause.value, cost)

@@ -12,7 +12,7 @@ import jiter
 
 from ..usage import Usage
 from .effects import Consult, Event
-from .metering import read_usage
+from .metering import exact_json, read_usage
 from .readers import CONTENT_FIELDS
 from .request import Call
 from .surfaces import Surface
@@ -108,7 +108,7 @@ def without_bill(parsed: dict[str, Any]) -> dict[str, Any]:
 
 def usage_of_hit(entry: Entry) -> Usage:
     """Return the usage of a stored answer: its tokens as they were, its cost 0, for nothing was asked."""
-    usage = read_usage((entry.body,), {}, None)
+    usage = read_usage((exact_json(entry.body),), {}, None)
     return replace(usage, cost=Decimal(0), cost_kind="billed", credits_remaining=None)
 
 

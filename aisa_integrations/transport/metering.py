@@ -32,18 +32,17 @@ def exact_json(data: bytes) -> Any:
         return None
 
 
-def read_usage(pieces: Iterable[bytes], headers: Mapping[str, str], model: str | None) -> Usage:
+def read_usage(replies: Iterable[Any], headers: Mapping[str, str], model: str | None) -> Usage:
     """Return the usage in one reply.
 
     Args:
-        pieces: a JSON reply, or the JSON of the events that hold usage: what a later one says counts.
+        replies: a reply, or the events that hold usage, by `exact_json`: what a later one says counts.
         headers: the head's, which may hold the cost.
         model: the id that was sent, to look its price up.
     """
     found: dict[str, Any] = {}
-    for piece in pieces:
-        if b'"usage' in piece:
-            found |= _find_usage(exact_json(piece))
+    for reply in replies:
+        found |= _find_usage(reply)
     if not found and not any(name in headers for name in _COST_HEADERS):
         return NO_USAGE
     prompt = _first_int(found, "prompt_tokens", "input_tokens", "promptTokenCount")
