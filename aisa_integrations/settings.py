@@ -100,7 +100,8 @@ class ApiKey:
 def known_keys() -> frozenset[str]:
     """Return every key that this process was given, for whoever must take them out of what is written down."""
     keys = {*_keys_by_token.values(), os.environ.get("AISA_API_KEY", "").strip()}
-    return frozenset(key for key in keys if len(key) >= _SHORTEST_KEY)
+    # A URL that was given where the key belongs is no secret, and without it no recorded request would find its host.
+    return frozenset(key for key in keys if len(key) >= _SHORTEST_KEY and "://" not in key)
 
 
 def _find_key(token: str) -> ApiKey:

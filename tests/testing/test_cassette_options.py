@@ -153,6 +153,11 @@ def test_what_looks_like_none_is_none(text: str) -> None:
     assert response_of(text.encode())["body"]["string"].decode() == text
 
 
+def test_a_url_in_the_place_of_the_key_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AISA_API_KEY", ORIGIN)
+    assert request_of(f"{ORIGIN}/v1/models").uri == f"{ORIGIN}/v1/models"
+
+
 def test_bytes_that_are_no_text_come_out_as_they_were() -> None:
     every = bytes(range(256))
     assert response_of(every)["body"]["string"] == every
