@@ -23,8 +23,9 @@ class SyncHttp(httpx2.Client):
     """Send through our transport."""
 
     def build_request(self, method: str, url: httpx2.URL | str, **how: Any) -> httpx2.Request:
-        """Build a request as httpx2 does, without parsing a URL that was asked before."""
-        return super().build_request(method, parsed(url) if isinstance(url, str) else url, **how)
+        """Build a request as httpx2 does, the usual one by the short way."""
+        url = parsed(url) if isinstance(url, str) else url
+        return usual_request(self, method, url, **how) or super().build_request(method, url, **how)
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **how: Any) -> httpx2.Response:
         """Send a request as httpx2 does, without reading a body again that the transport has read."""
@@ -43,8 +44,9 @@ class AsyncHttp(httpx2.AsyncClient):
     """Send through our async transport."""
 
     def build_request(self, method: str, url: httpx2.URL | str, **how: Any) -> httpx2.Request:
-        """Build a request as httpx2 does, without parsing a URL that was asked before."""
-        return super().build_request(method, parsed(url) if isinstance(url, str) else url, **how)
+        """Build a request as httpx2 does, the usual one by the short way."""
+        url = parsed(url) if isinstance(url, str) else url
+        return usual_request(self, method, url, **how) or super().build_request(method, url, **how)
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **how: Any) -> httpx2.Response:
         """Send a request as httpx2 does, without reading a body again that the transport has read."""
@@ -59,8 +61,38 @@ class AsyncHttp(httpx2.AsyncClient):
         return response
 
 
+_OF_THE_BODY: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
 # The SDKs ask the same few URLs over and over, and to parse one takes as long as to read a reply.
 parsed: Final = functools.lru_cache(maxsize=64)(httpx2.URL)
+
+
+def usual_request(
+    client: httpx2.Client | httpx2.AsyncClient,
+    method: str,
+    url: httpx2.URL,
+    *,
+    headers: Any = None,
+    content: Any = None,
+    timeout: Any = None,
+    **more: Any,
+) -> httpx2.Request | None:
+    """Return the request that httpx2 would build of what openai's SDK says of a plain call; None for any other.
+
+    All its headers are put together before they are read; httpx2 reads the client's, the call's and those of the body
+    apart, and what they make together twice more.
+    """
+    usual = isinstance(headers, list) and isinstance(content, bytes) and isinstance(timeout, httpx2.Timeout)
+    if not usual or not content or url.is_relative_url or client.cookies or client.params or any(more.values()):
+        return None
+    said = {name.lower().encode() for name, _ in headers}
+    if said & _OF_THE_BODY:
+        return None
+    own = [(name, value) for name, value in client.headers.raw if name.lower() not in said]
+    every = [(b"Host", url.netloc), *own, *headers, ("Content-Length", str(len(content)))]
+    extensions = {"timeout": timeout.as_dict()}
+    request = httpx2.Request(method, url, headers=every, stream=httpx2.ByteStream(content), extensions=extensions)
+    request.read()
+    return request
 
 
 def holds_all(response: httpx2.Response) -> bool:
