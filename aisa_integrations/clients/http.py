@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import httpx2
@@ -110,28 +110,16 @@ def holds_all(response: httpx2.Response) -> bool:
     return True
 
 
-def sync_http(face: Face, cls: type[SyncHttp] = SyncHttp, *, said: Iterable[str] = ()) -> SyncHttp:
-    """Return the HTTP client below a sync client that a factory made.
-
-    Args:
-        face: what the client is made with.
-        cls: the client's class.
-        said: headers that the SDK says itself in every request: httpx2's own need not be taken out of each again.
-    """
+def sync_http(face: Face, cls: type[SyncHttp] = SyncHttp) -> SyncHttp:
+    """Return the HTTP client below a sync client that a factory made."""
     transport = AisaTransport(face.settings, face.policy, face.network)
-    client = cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
-    for name in said:
-        del client.headers[name]
-    return client
+    return cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
 
 
-def async_http(face: Face, cls: type[AsyncHttp] = AsyncHttp, *, said: Iterable[str] = ()) -> AsyncHttp:
-    """Return the HTTP client below an async client that a factory made; see `sync_http`."""
+def async_http(face: Face, cls: type[AsyncHttp] = AsyncHttp) -> AsyncHttp:
+    """Return the HTTP client below an async client that a factory made."""
     transport = AsyncAisaTransport(face.settings, face.policy, face.network)
-    client = cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
-    for name in said:
-        del client.headers[name]
-    return client
+    return cls(transport=transport, timeout=face.timeout, event_hooks=face.event_hooks)
 
 
 def for_sync(hooks: Hooks | None) -> Hooks | None:

@@ -32,8 +32,6 @@ _AROUND_US: Final = {
 }
 # What openai puts into a client from OPENAI_ADMIN_KEY, OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_WEBHOOK_SECRET.
 _FROM_ENVIRONMENT: Final = ("admin_api_key", "organization", "project", "webhook_secret")
-# The headers that openai says in every request of its own.
-_SAID: Final = ("accept", "user-agent")
 _NO_WEBSOCKETS: Final = "wss://websockets-are-refused.invalid"
 
 
@@ -291,14 +289,14 @@ def _arguments(face: Face, vendor: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sync_client(http_client: object, face: Face) -> SyncHttp:
     if http_client is None:
-        return sync_http(face, said=_SAID)
+        return sync_http(face)
     refuse_beside_http_client(face)
     return wrap_sync(http_client, face)
 
 
 def _async_client(http_client: object, face: Face) -> AsyncHttp:
     if http_client is None:
-        return async_http(face, said=_SAID)
+        return async_http(face)
     refuse_beside_http_client(face)
     return wrap_async(http_client, face)
 
