@@ -77,6 +77,7 @@ def test_the_metadata(wheel):
         "google",
         "langchain",
         "notebook",
+        "eval",
         "cli",
         "local",
         "redis",
