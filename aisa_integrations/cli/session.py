@@ -92,17 +92,16 @@ def local_gateway(screen: Screen, *, with_a_model: bool = True) -> Iterator[Loca
         AisaError: what serves it is not installed.
     """
     from ..local import LocalGateway
+    from ..local.available import start_available
 
     try:
-        gateway = LocalGateway("llama" if with_a_model else "scripted").start()
-        if with_a_model:
-            screen.note("a toy model on this machine answers (SmolLM2, 135M parameters): real text, often wrong")
-    except ImportError as missing:
-        try:
-            gateway = LocalGateway().start()
-        except ImportError as error:
-            raise AisaError(str(error)) from None
+        gateway, missing = start_available() if with_a_model else (LocalGateway().start(), None)
+    except ImportError as error:
+        raise AisaError(str(error)) from None
+    if missing is not None:
         screen.note(f"answers are simulated: {missing}", style="yellow")
+    elif with_a_model:
+        screen.note("a toy model on this machine answers (SmolLM2, 135M parameters): real text, often wrong")
     try:
         yield gateway
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import threading
@@ -197,18 +198,25 @@ class _Running:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over: asyncio.Event | None = None
+        self._unwanted = False
         self._thread = threading.Thread(target=self._run, name=f"aisa-local-{self.port}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
-        self._ready.wait()
+        try:
+            self._ready.wait()
+        except BaseException:  # Ctrl-C, while a model is loaded: nobody would hold what is served
+            self.stop()
+            raise
         if self._failure is not None:
             self._thread.join()
             raise self._failure
 
     def stop(self) -> None:
+        self._unwanted = True
         if self._loop is not None and self._over is not None:
-            self._loop.call_soon_threadsafe(self._over.set)
+            with contextlib.suppress(RuntimeError):  # it has failed, and its loop is closed
+                self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
 
     def _run(self) -> None:
@@ -221,7 +229,10 @@ class _Running:
             self._ready.set()
 
     async def _serve(self) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        self._over = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self._unwanted:
+            return
         server = _uvicorn_server(self._app)
         await self._backend.start()
         try:
