@@ -1,34 +1,24 @@
-"""`compare` and `acompare`: every model is asked at the same time, in threads or in tasks."""
+"""`compare` and `acompare`: every model is asked at the same time, and the results are gathered."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import contextvars
 import inspect
-import time
 from collections.abc import Callable, Iterable, Mapping
-from queue import SimpleQueue
-from threading import Thread
-from typing import Any, Final
+from typing import Any
 
 from ..chat_body import Messages
-from ..errors import AisaError, ConfigurationError
-from ..gateway_client import AsyncGatewayClient, AsyncGatewayStream, GatewayClient, GatewayStream
-from ..gateway_client.assembly import assembled
+from ..errors import ConfigurationError
+from ..gateway_client import AsyncGatewayClient, GatewayClient
 from ..policy import Policy
 from ..routing.caps import Fallback
 from ..settings import UNSET, Unset, concealed
-from ..tracking import Spend, heard_by, listeners
-from ..transport.departure import Departure
 from ..transport.network import NetworkOptions
+from .arriving import aarriving, arriving
 from .question import Answered, Question, questions
 from .result import Comparison, Result
 
 OnResult = Callable[[Result], object]
-
-# How long Ctrl-C waits for the calls to end. One that was cut takes milliseconds, one that is connecting may take long.
-_PARTING_SECONDS: Final = 1.0
 
 
 def compare(
@@ -76,8 +66,16 @@ def compare(
     key, api_key = concealed(api_key), None
     asked = questions(models, messages, system, fallbacks, options, streams=stream)
     settings = {"base_url": base_url, "max_retries": max_retries, "policy": policy, "network": network}
-    with _client_of(GatewayClient, client, key, timeout, settings, on_result) as asking:
-        return _compared(asked, _ask_in_threads(asking, asked, on_result))
+    found: dict[str, Answered] = {}
+    with (
+        _client_of(GatewayClient, client, key, timeout, settings, on_result) as asking,
+        contextlib.closing(arriving(asking, asked)) as arrivals,
+    ):
+        for arrival in arrivals:
+            found[arrival.result.model] = arrival
+            if on_result is not None:
+                on_result(arrival.result)
+    return compared(asked, found)
 
 
 async def acompare(
@@ -101,8 +99,17 @@ async def acompare(
     key, api_key = concealed(api_key), None
     asked = questions(models, messages, system, fallbacks, options, streams=stream)
     settings = {"base_url": base_url, "max_retries": max_retries, "policy": policy, "network": network}
-    async with _client_of(AsyncGatewayClient, client, key, timeout, settings, on_result) as asking:
-        return _compared(asked, await _ask_in_tasks(asking, asked, on_result))
+    found: dict[str, Answered] = {}
+    async with (
+        _client_of(AsyncGatewayClient, client, key, timeout, settings, on_result) as asking,
+        contextlib.aclosing(aarriving(asking, asked)) as arrivals,
+    ):
+        async for arrival in arrivals:
+            found[arrival.result.model] = arrival
+            told = on_result(arrival.result) if on_result is not None else None
+            if inspect.isawaitable(told):
+                await told
+    return compared(asked, found)
 
 
 def _client_of(
@@ -129,119 +136,10 @@ def _client_of(
     return contextlib.nullcontext(client)
 
 
-def _compared(asked: list[Question], found: Mapping[str, Answered]) -> Comparison:
+def compared(asked: list[Question], found: Mapping[str, Answered]) -> Comparison:
+    """Return the comparison of what was found, in the order in which it was asked."""
     in_order = [found[question.model] for question in asked]
     return Comparison(
         [answered.result for answered in in_order],
         [exchange for answered in in_order for exchange in answered.exchanges],
     )
-
-
-# ---- in threads -----------------------------------------------------------------------------------------------------
-
-
-def _ask_in_threads(client: GatewayClient, asked: list[Question], on_result: OnResult | None) -> dict[str, Answered]:
-    arrivals: SimpleQueue[Answered | BaseException] = SimpleQueue()
-    leaving, threads = Departure(), list[Thread]()
-    found: dict[str, Answered] = {}
-    try:
-        for question in asked:
-            # Who listens is settled here, by the context of the caller; a thread of ours would be a plain one.
-            work = (_answer, client, question, listeners(), leaving, arrivals)
-            threads.append(Thread(target=contextvars.copy_context().run, args=work, name="aisa-compare", daemon=True))
-            threads[-1].start()
-        for _ in asked:
-            arrival = arrivals.get()
-            if isinstance(arrival, BaseException):
-                raise arrival
-            found[arrival.result.model] = arrival
-            if on_result is not None:
-                on_result(arrival.result)
-    except BaseException:
-        leaving.leave()
-        _part_from(threads)
-        raise
-    for thread in threads:
-        thread.join()
-    return found
-
-
-def _answer(
-    client: GatewayClient,
-    question: Question,
-    audience: tuple[Spend, ...],
-    leaving: Departure,
-    arrivals: SimpleQueue[Answered | BaseException],
-) -> None:
-    try:
-        with heard_by(audience), leaving.awaited():
-            arrivals.put(_ask(client, question))
-    except BaseException as error:
-        arrivals.put(error)
-
-
-def _ask(client: GatewayClient, question: Question) -> Answered:
-    began, stream = time.monotonic(), None
-    try:
-        if not question.streams:
-            reply = client.chat(question.body)
-            return question.answered(reply, (reply.exchange,))
-        stream = client.stream(question.body)
-        with stream:
-            return question.answered(assembled(list(stream)), stream.exchanges)
-    except AisaError as error:
-        return question.failed(error, time.monotonic() - began, _records(stream))
-
-
-def _part_from(threads: list[Thread]) -> None:
-    expires = time.monotonic() + _PARTING_SECONDS
-    for thread in threads:
-        if thread.is_alive():
-            thread.join(max(0.0, expires - time.monotonic()))
-
-
-# ---- in tasks -------------------------------------------------------------------------------------------------------
-
-
-async def _ask_in_tasks(
-    client: AsyncGatewayClient, asked: list[Question], on_result: OnResult | None
-) -> dict[str, Answered]:
-    arrivals: asyncio.Queue[Answered] = asyncio.Queue()
-    found: dict[str, Answered] = {}
-
-    async def answer(question: Question) -> None:
-        arrivals.put_nowait(await _ask_async(client, question))
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for question in asked:
-                group.create_task(answer(question))
-            for _ in asked:
-                arrival = await arrivals.get()
-                found[arrival.result.model] = arrival
-                told = on_result(arrival.result) if on_result is not None else None
-                if inspect.isawaitable(told):
-                    await told
-    except BaseExceptionGroup as errors:
-        # What the listener raised, or what no call should, is raised as it is.
-        if len(errors.exceptions) > 1:
-            raise
-        raise errors.exceptions[0] from None
-    return found
-
-
-async def _ask_async(client: AsyncGatewayClient, question: Question) -> Answered:
-    began, stream = time.monotonic(), None
-    try:
-        if not question.streams:
-            reply = await client.chat(question.body)
-            return question.answered(reply, (reply.exchange,))
-        stream = client.stream(question.body)
-        async with stream:
-            return question.answered(assembled([event async for event in stream]), stream.exchanges)
-    except AisaError as error:
-        return question.failed(error, time.monotonic() - began, _records(stream))
-
-
-def _records(stream: GatewayStream | AsyncGatewayStream | None) -> tuple[Any, ...]:
-    return stream.exchanges if stream is not None else ()

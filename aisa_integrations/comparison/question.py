@@ -21,6 +21,19 @@ _OWN_ARGUMENTS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a model's answer while it streams.
+
+    Args:
+        model: the id that was asked.
+        text: what it adds.
+    """
+
+    model: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A result, with the records of the calls behind it."""
 
