@@ -29,7 +29,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     (
         "values",
         {"usage", "tracking", "catalogue", "estimate", "routing", "policy", "settings", "errors", "forks"}
-        | {"budget", "cache", "stores", "cooldown", "pacing", "locks", "display"},
+        | {"budget", "cache", "stores", "cooldown", "pacing", "locks", "display", "intervals"},
     ),
 ]
 
