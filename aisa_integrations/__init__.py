@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         RequestTimeoutError,
     )
     from .gateway_client import AsyncGatewayClient, GatewayClient, Reply
+    from .langchain import ChatAisa
     from .pacing import PacingState, RateLimits
     from .policy import FailoverEvent, Policy
     from .router_client import LLMRouterClient
@@ -61,6 +62,7 @@ __all__ = [
     "BudgetExceededError",
     "BudgetState",
     "Cache",
+    "ChatAisa",
     "Comparison",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -108,6 +110,7 @@ _HOMES = {
     "Budget": "budget",
     "BudgetState": "budget",
     "Cache": "cache",
+    "ChatAisa": "langchain",
     "Comparison": "comparison",
     "Cooldown": "cooldown",
     "Cooling": "cooldown",

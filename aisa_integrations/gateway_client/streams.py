@@ -24,7 +24,11 @@ _OPTIONS = CallOptions()
 
 
 class _Stream:
-    """What both streams share: events one by one, the records of their calls, and what a break leads to."""
+    """What both streams share: events one by one, the records of their calls, and what a break leads to.
+
+    Attributes:
+        usage: as the gateway told it, where the caller did not ask for it and so no event has it; else None.
+    """
 
     _flow: SyncFlow | AsyncFlow | None = None
     _broken: Verdict | None = None
@@ -34,6 +38,7 @@ class _Stream:
         self._waiting: list[Event] = []
         self._exchanges: list[Exchange] = []
         self._asked = call.model
+        self.usage: dict[str, Any] | None = None
         # Who listens is settled when the stream is asked for, and holds for the calls that go on from a break.
         self._audience: tuple[Spend, ...] | None = None
 
@@ -61,8 +66,10 @@ class _Stream:
         while self._waiting:
             event = self._waiting.pop()
             # `[DONE]` is no dict; what the caller did not ask for is left out.
-            if isinstance(event.json, dict) and not event.hidden:
-                return self._story.marked(event.json)
+            if isinstance(event.json, dict):
+                if not event.hidden:
+                    return self._story.marked(event.json)
+                self.usage = event.json.get("usage")
         return None
 
     def _take(self, events: list[Event], flow: Flow) -> None:

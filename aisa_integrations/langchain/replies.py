@@ -1,0 +1,245 @@
+"""From the wire to langchain's values: one parser for whole replies, one for the events of a stream. Pure.
+
+Nothing that the gateway says is dropped: what is not known here is kept, of a message in `additional_kwargs`, of a
+reply in `response_metadata`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from ..gateway_client import Reply
+from ..gateway_client.continuation import SEAM
+from ..usage import Exchange
+from .accounts import call_record, usage_metadata
+from .content import PROVIDER
+from .gathering import gather
+from .thinking import ThoughtSplitter, split_thought
+
+Json = dict[str, Any]
+
+_OF_A_REPLY: Final = frozenset({"choices", "usage", "model", "object", "error", SEAM})
+_OF_A_CHOICE: Final = frozenset({"index", "message", "delta", "finish_reason"})
+_OF_A_MESSAGE: Final = frozenset({"role", "content", "reasoning_content", "reasoning", "tool_calls"})
+
+
+# ---- a whole reply --------------------------------------------------------------------------------------------------
+
+
+def chat_result(reply: Reply) -> ChatResult:
+    """Return a reply as langchain's result, a generation for each choice; what it cost is told on the first."""
+    told, exchanges = reply.get("usage"), (reply.exchange,)
+    about_call = {**_rest(reply, _OF_A_REPLY), "token_usage": told, **call_record(exchanges)}
+    generations: list[ChatGeneration] = []
+    for choice in _dicts(reply.get("choices")):
+        message = _message(choice)
+        message.response_metadata = {
+            "model_provider": PROVIDER,
+            "model_name": reply.get("model") or reply.exchange.served_by,
+            "finish_reason": choice.get("finish_reason"),
+            **_rest(choice, _OF_A_CHOICE),
+        }
+        if not generations:
+            message.response_metadata.update(about_call)
+            message.usage_metadata = usage_metadata(exchanges, told)
+        generations.append(ChatGeneration(message=message))
+    return ChatResult(generations=generations, llm_output={"token_usage": told, "model_name": reply.get("model")})
+
+
+def _message(choice: Json) -> AIMessage:
+    message = choice.get("message")
+    said = message if isinstance(message, dict) else {}
+    thought, content = said.get("reasoning_content") or said.get("reasoning"), said.get("content")
+    if isinstance(content, str) and not thought:
+        thought, content = split_thought(content)
+    extra = _rest(said, _OF_A_MESSAGE)
+    if thought:
+        extra["reasoning_content"] = thought
+    calls, invalid = [], []
+    for call in _dicts(said.get("tool_calls")):
+        function = _function(call)
+        name, arguments = function.get("name") or "", function.get("arguments") or "{}"
+        identity = call.get("id") or _new_id()
+        try:
+            parsed = json.loads(arguments, strict=False) if isinstance(arguments, str) else arguments
+        except ValueError as error:
+            parsed, why = None, f"arguments that are no JSON: {error}"
+        else:
+            why = f"arguments that are no object: {arguments}"
+        if isinstance(parsed, dict):
+            calls.append(tool_call(name=name, args=parsed, id=identity))
+        else:
+            invalid.append(invalid_tool_call(name=name, args=str(arguments), id=identity, error=why))
+    return AIMessage(
+        content="" if content is None else content,
+        additional_kwargs=extra,
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+    )
+
+
+# ---- the events of a stream -----------------------------------------------------------------------------------------
+
+
+class ChunkReader:
+    """Turn the events of a stream into langchain's chunks. What must be said once is said on the last one.
+
+    Args:
+        tells_usage: whether the last chunk has the tokens in `usage_metadata`.
+    """
+
+    def __init__(self, *, tells_usage: bool = True) -> None:
+        self._tells_usage = tells_usage
+        self._splitter = ThoughtSplitter()
+        self._calls = _CallFragments()
+        self._finish_reason: str | None = None
+        self._model: str | None = None
+        self._usage: object = None
+        self._of_message: Json = {}
+        self._of_reply: Json = {}
+
+    def read(self, event: Mapping[str, Any]) -> ChatGenerationChunk | None:
+        """Return what an event adds to the answer, or None where it adds nothing."""
+        delta: Json = {}
+        metadata: Json = {"model_provider": PROVIDER}
+        for name, value in event.items():
+            if name == "choices":
+                for choice in _dicts(value):
+                    if not choice.get("index"):
+                        delta = self._choice(choice, metadata)
+            elif name == "model":
+                self._model = value or self._model
+            elif name == "usage":
+                self._usage = value or self._usage
+            elif name == SEAM:
+                metadata[name] = [value]
+                self._splitter = ThoughtSplitter()
+            elif name not in _OF_A_REPLY:
+                self._of_reply[name] = value
+        return self._chunk(delta, metadata)
+
+    def _choice(self, choice: Json, metadata: Json) -> Json:
+        if (reason := choice.get("finish_reason")) is not None:
+            self._finish_reason = reason
+        for name in choice.keys() - _OF_A_CHOICE:
+            if name == "logprobs":
+                if choice[name] is not None:
+                    metadata[name] = choice[name]
+            else:
+                gather(self._of_reply, name, choice[name])
+        delta = choice.get("delta")
+        return delta if isinstance(delta, dict) else {}
+
+    def _chunk(self, delta: Json, metadata: Json) -> ChatGenerationChunk | None:
+        content, extra = "", {}
+        fragments: list[Any] = []
+        for name, value in delta.items():
+            if value is None or name == "role":
+                continue
+            if name == "content":
+                content = value
+            elif name in ("reasoning_content", "reasoning") and isinstance(value, str):
+                extra["reasoning_content"] = value
+            elif name == "tool_calls":
+                fragments = self._calls.read(_dicts(value))
+            elif name == "refusal":
+                extra[name] = value
+            else:
+                gather(self._of_message, name, value)
+        if content and not self._splitter.idle and isinstance(content, str):
+            thought, content = self._splitter.feed(content)
+            if thought:
+                extra["reasoning_content"] = thought
+        if not content and not extra and not fragments and len(metadata) == 1:
+            return None
+        return _generation(content, extra, metadata, tool_call_chunks=fragments)
+
+    def finish(self, exchanges: Sequence[Exchange], usage: object = None) -> ChatGenerationChunk:
+        """Return the last chunk: what was held back, how it ended, who served it, and what it cost.
+
+        Args:
+            exchanges: of the stream, which has ended.
+            usage: as the gateway told it, where no event that was read held it.
+        """
+        thought, content = self._splitter.finish()
+        extra = {**self._of_message, "reasoning_content": thought} if thought else self._of_message
+        told = self._usage or usage
+        metadata = {
+            **self._of_reply,
+            "model_provider": PROVIDER,
+            "model_name": self._model or (exchanges[-1].served_by if exchanges else None),
+            "finish_reason": self._finish_reason,
+            "token_usage": told,
+            **(call_record(exchanges) if exchanges else {}),
+        }
+        counted = usage_metadata(exchanges, told) if self._tells_usage and exchanges else None
+        return _generation(content, extra, metadata, usage_metadata=counted, chunk_position="last")
+
+
+class _CallFragments:
+    """Tell the fragments of tool calls apart, whatever a model leaves out or says again with each of them."""
+
+    def __init__(self) -> None:
+        self._ids: dict[int, str] = {}
+        self._named: set[int] = set()
+        self._last = -1
+
+    def read(self, fragments: Sequence[Json]) -> list[Any]:
+        """Return the fragments with an index each, and the id and the name on the first alone."""
+        return [self._fragment(fragment) for fragment in fragments]
+
+    def _fragment(self, fragment: Json) -> Any:
+        function, told = _function(fragment), fragment.get("id") or None
+        index = self._index(fragment.get("index"), told, function)
+        identity = name = None
+        if index not in self._ids:
+            identity = self._ids[index] = told or _new_id()
+        if function.get("name") and index not in self._named:
+            self._named.add(index)
+            name = function["name"]
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        self._last = index
+        return tool_call_chunk(name=name, args=arguments or "", id=identity, index=index)
+
+    def _index(self, index: object, told: str | None, function: Json) -> int:
+        if isinstance(index, int) and not isinstance(index, bool):
+            return index
+        known = next((known for known, identity in self._ids.items() if identity == told), None)
+        if known is not None:
+            return known
+        # Without an index, an id or a name of its own begins the next call.
+        return self._last + 1 if told or function.get("name") or self._last < 0 else self._last
+
+
+# ---- what both share ------------------------------------------------------------------------------------------------
+
+
+def _generation(content: Any, extra: Json, metadata: Json, **fields: Any) -> ChatGenerationChunk:
+    message = AIMessageChunk(content=content, additional_kwargs=extra, response_metadata=metadata, **fields)
+    return ChatGenerationChunk(message=message)
+
+
+def _rest(told: Mapping[str, Any], known: frozenset[str]) -> Json:
+    return {name: value for name, value in told.items() if name not in known and value is not None}
+
+
+def _dicts(value: object) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _function(call: Json) -> Json:
+    function = call.get("function")
+    return function if isinstance(function, dict) else {}
+
+
+def _new_id() -> str:
+    return f"call_{uuid.uuid4().hex}"

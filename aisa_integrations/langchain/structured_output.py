@@ -1,0 +1,218 @@
+"""Structured output: how a schema is asked for, and how an answer is read that may come in another form than asked.
+
+An answer is taken from the call of the schema's tool, else from the text, fenced JSON included: some models answer in
+prose where a tool was forced, and in a code block where JSON was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, Final, Literal
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk
+from langchain_core.output_parsers import BaseTransformOutputParser
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough, RunnableSequence
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.json import parse_json_markdown, parse_partial_json
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
+
+from ..errors import ConfigurationError
+from .errors import RefusalError
+
+Json = dict[str, Any]
+Method = Literal["function_calling", "json_schema", "json_mode"]
+METHODS: Final = ("function_calling", "json_schema", "json_mode")
+
+
+def wire_response_format(schema: Any, *, strict: bool | None = None) -> Json:
+    """Return a schema as the `response_format` that the gateway takes; one that is in that form already stays.
+
+    Args:
+        schema: a pydantic or TypedDict class, a JSON schema, or an OpenAI tool.
+        strict: whether the answer must fit it exactly; None leaves it to the model.
+    """
+    if isinstance(schema, dict) and schema.get("type") in ("json_schema", "json_object", "text"):
+        return schema
+    function = convert_to_openai_tool(schema, strict=strict)["function"]
+    described = {"name": function["name"], "schema": function["parameters"]}
+    if function.get("description"):
+        described["description"] = function["description"]
+    return {"type": "json_schema", "json_schema": described if strict is None else {**described, "strict": strict}}
+
+
+class SchemaParser(BaseTransformOutputParser[Any]):
+    """Read an answer as what a schema describes; while it streams, as what is there of it so far.
+
+    Args:
+        answer_schema: a pydantic class, of which instances are given; anything else gives dicts.
+        tool_name: of the tool that stands for the schema, where it was offered as one.
+        may_call_tools: whether other tools are offered, whose call is an answer too, and no structured one.
+    """
+
+    answer_schema: Any = None
+    tool_name: str | None = None
+    may_call_tools: bool = False
+
+    @property
+    def _type(self) -> str:
+        return "aisa-structured-output"
+
+    def parse(self, text: str) -> Any:
+        """Read a text."""
+        return self._fitted(self._from_text(text, partial=False), text, partial=False)
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Read an answer.
+
+        Raises:
+            RefusalError: the model declined.
+            OutputParserException: there is nothing in it that fits.
+        """
+        generation = result[0]
+        if not isinstance(generation, ChatGeneration):
+            return self._fitted(self._from_text(generation.text, partial=partial), generation.text, partial=partial)
+        message = generation.message
+        _raise_if_refused(message)
+        calls = message.tool_calls if isinstance(message, AIMessage) else []
+        called = [call for call in calls if call["name"] == self.tool_name]
+        if called:
+            return self._fitted(called[0]["args"], json.dumps(called[0]["args"]), partial=partial)
+        text = str(message.text)
+        if not text.strip():
+            return None if partial else self._nothing(message)
+        return self._fitted(self._from_text(text, partial=partial), text, partial=partial)
+
+    def _from_text(self, text: str, *, partial: bool) -> Any:
+        try:
+            return parse_json_markdown(text, parser=parse_partial_json if partial else _strictly)
+        except ValueError as error:
+            if partial:
+                return None
+            raise OutputParserException(f"The answer is no JSON ({error}): {text}", llm_output=text) from error
+
+    def _fitted(self, found: Any, text: str, *, partial: bool) -> Any:
+        schema = self.answer_schema
+        if found is None or not isinstance(schema, type) or not is_basemodel_subclass(schema):
+            return found
+        try:
+            return _instance(schema, found)
+        except ValueError as error:
+            if partial:
+                return None
+            raise OutputParserException(
+                f"The answer does not fit {schema.__name__}: {error}\nIt was: {text}", llm_output=text
+            ) from error
+
+    def _nothing(self, message: BaseMessage) -> Any:
+        calls = getattr(message, "tool_calls", [])
+        invalid = getattr(message, "invalid_tool_calls", [])
+        if calls:
+            names = ", ".join(sorted({call["name"] for call in calls}))
+            hint = " include_raw=True gives its message beside it." if self.may_call_tools else ""
+            raise OutputParserException(f"The model called {names} in place of a structured answer.{hint}")
+        if invalid:
+            raise OutputParserException(
+                f"The model called {invalid[0]['name']} with {invalid[0]['error']}", llm_output=invalid[0]["args"] or ""
+            )
+        reason = message.response_metadata.get("finish_reason")
+        raise OutputParserException(f"The answer is empty (finish_reason {reason!r}).", llm_output="")
+
+    # In langchain-core's own parsers the last word is partial too: a stream with no answer in it would pass for read.
+
+    def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:
+        reading = _Reading(self)
+        for piece in input:
+            yield from reading.add(piece)
+        yield from reading.finish()
+
+    async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[Any]:
+        reading = _Reading(self)
+        async for piece in input:
+            for found in reading.add(piece):
+                yield found
+        for found in reading.finish():
+            yield found
+
+
+class _Reading:
+    """What a stream amounts to so far, and what was read in it."""
+
+    def __init__(self, parser: SchemaParser) -> None:
+        self._parser = parser
+        self._whole: Any = None
+        self._found: Any = None
+
+    def add(self, piece: str | BaseMessage) -> Iterator[Any]:
+        """Give what is found once this piece is there, where it is something new."""
+        added = _generation(piece)
+        self._whole = added if self._whole is None else self._whole + added
+        yield from self._news(partial=True)
+
+    def finish(self) -> Iterator[Any]:
+        """Give what is found in the whole, where it is something new."""
+        if self._whole is not None:
+            yield from self._news(partial=False)
+
+    def _news(self, *, partial: bool) -> Iterator[Any]:
+        found = self._parser.parse_result([self._whole], partial=partial)
+        if found is not None and found != self._found:
+            self._found = found
+            yield found
+
+
+def _generation(piece: str | BaseMessage) -> Generation:
+    if isinstance(piece, BaseMessageChunk):
+        return ChatGenerationChunk(message=piece)
+    if isinstance(piece, BaseMessage):
+        return ChatGeneration(message=piece)
+    return GenerationChunk(text=piece)
+
+
+def _instance(schema: Any, found: Any) -> Any:
+    # A class of pydantic.v1 reads by another name.
+    return schema.model_validate(found) if issubclass(schema, BaseModel) else schema.parse_obj(found)
+
+
+def _strictly(text: str) -> Any:
+    return json.loads(text, strict=False)
+
+
+def _raise_if_refused(message: BaseMessage) -> None:
+    refusal = message.additional_kwargs.get("refusal")
+    if not refusal and isinstance(message.content, list):
+        blocks = (block for block in message.content if isinstance(block, dict) and block.get("type") == "refusal")
+        refusal = next((block.get("refusal") for block in blocks), None)
+    if refusal:
+        raise RefusalError(
+            f"The model declined: {refusal}", raw_message=message, model=message.response_metadata.get("model_name")
+        )
+
+
+class StructuredChat(RunnableSequence[Any, Any]):
+    """A chat model that answers in the form of a schema."""
+
+    def bind_tools(self, tools: Sequence[Any], **options: Any) -> Runnable[Any, Any]:
+        """Refuse: the tools' calls would end in the parser.
+
+        Raises:
+            ConfigurationError: always.
+        """
+        raise ConfigurationError(
+            "bind_tools() comes before with_structured_output(): chat.bind_tools([…]).with_structured_output(schema), "
+            "which may be answered by a call of a tool too."
+        )
+
+
+def structured(llm: Runnable[Any, Any], parser: SchemaParser, *, include_raw: bool) -> StructuredChat:
+    """Return a model and its parser as one runnable; with `include_raw`, a dict of `raw`, `parsed`, `parsing_error`."""
+    if not include_raw:
+        return StructuredChat(first=llm, last=parser)
+    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    tolerant = parsed.with_fallbacks([failed], exception_key="parsing_error")
+    return StructuredChat(first=RunnableMap(raw=llm), last=tolerant)
