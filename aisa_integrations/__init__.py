@@ -152,5 +152,19 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Put `%%aisa`, `%%compare` and `%aisa_spend` into a notebook: `%load_ext aisa_integrations`."""
+    from .notebook.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take them out again, and close what they hold open: `%unload_ext aisa_integrations`."""
+    from .notebook.extension import unload
+
+    unload(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

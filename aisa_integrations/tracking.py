@@ -3,6 +3,8 @@
 Who listens to a call is settled when it starts. A call hears the blocks of its own context. A plain worker thread
 carries no context: its call counts to each block that every other open one is inside of, or around. Of those that are
 open beside each other it can't be known whose it is, so it counts to none of them and shows as `unattributed` on each.
+
+What `heard_everywhere` counts, as a notebook does, is no block: it hears every call of the process, in any thread.
 """
 
 from __future__ import annotations
@@ -191,6 +193,7 @@ class Spend:
 # None where nothing was ever said of a context; no block at all is said by `heard_by`.
 _listeners: contextvars.ContextVar[tuple[Spend, ...] | None] = contextvars.ContextVar("aisa_track", default=None)
 _open: list[Spend] = []
+_everywhere: tuple[Spend, ...] = ()
 _registry_lock = threading.Lock()
 
 
@@ -248,6 +251,23 @@ def heard_by(audience: tuple[Spend, ...]) -> Iterator[None]:
             _listeners.reset(token)
 
 
+def heard_everywhere(spend: Spend) -> Callable[[], None]:
+    """Count every call of this process that starts from now on, and return what ends that.
+
+    Blocks know nothing of it: they nest, and plain threads count to them, as if it were not there.
+    """
+    global _everywhere
+    with _registry_lock:
+        _everywhere = (*_everywhere, spend)
+
+    def ended() -> None:
+        global _everywhere
+        with _registry_lock:
+            _everywhere = tuple(other for other in _everywhere if other is not spend)
+
+    return ended
+
+
 async def _listened(chain: tuple[Spend, ...], work: Coroutine[Any, Any, Any]) -> Any:
     with _listening(chain):
         return await work
@@ -255,6 +275,11 @@ async def _listened(chain: tuple[Spend, ...], work: Coroutine[Any, Any, Any]) ->
 
 def listeners() -> tuple[Spend, ...]:
     """Return who listens to a call that starts now; counts it as `unattributed` where that can't be known."""
+    blocks = _listening_blocks()
+    return (*blocks, *(spend for spend in _everywhere if spend not in blocks)) if _everywhere else blocks
+
+
+def _listening_blocks() -> tuple[Spend, ...]:
     own = _listeners.get()
     if own is not None or not _open or threading.current_thread() is threading.main_thread():
         return own or ()

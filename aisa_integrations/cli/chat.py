@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigurationError
-from . import options
+from . import options, values
 from .answer import answer
 from .conversation import converse
 from .request import chat_body, joined, parse_messages, piped_text
@@ -38,7 +38,7 @@ def chat(
     """Ask a model. What is piped in is joined to the message; on a terminal, no message begins a conversation."""
     screen = Screen(as_json)
     terms = options.Terms(local=local, timeout=timeout, fallback=fallback, budget=budget, cache=cache)
-    asked = options.model_or_default(model)
+    asked = values.model_or_default(model)
     body = partial(chat_body, system=system, temperature=temperature, max_tokens=max_tokens)
     said = _said(text, message, messages)
     if not said and not (sys.stdin is not None and sys.stdin.isatty() and not as_json):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import AisaError, ConfigurationError
-from . import options
+from . import options, values
 from .answer import tell_cut
 from .exits import Exit, exit_code
 from .progress import Progress
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def compare(
     models: Annotated[
-        str, typer.Option("--models", metavar="A,B", help="Models to ask.", autocompletion=options.complete_ids)
+        str, typer.Option("--models", metavar="A,B", help="Models to ask.", autocompletion=values.complete_ids)
     ],
     text: options.Message = None,
     message: Annotated[str | None, typer.Option("--message", "-m", metavar="TEXT", help="What to say.")] = None,
@@ -46,7 +46,7 @@ def compare(
 
     screen = Screen(as_json)
     terms = options.Terms(local=local, timeout=timeout, fallback=fallback, budget=budget, cache=cache)
-    asked = options.ids(models)
+    asked = values.ids(models)
     body = chat_body("", _said(text, message), system=system, temperature=temperature, max_tokens=max_tokens)
     body.pop("model")
     found: dict[str, Result] = {}
@@ -59,7 +59,7 @@ def compare(
                 if progress is not None:
                     progress.arrived(result)
 
-            fallbacks = options.ids(fallback) if fallback is not None else None
+            fallbacks = values.ids(fallback) if fallback is not None else None
             try:
                 comparison = ask(asked, client=opened.client, on_result=arrived, fallbacks=fallbacks, **body)
             except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ConfigurationError
-from . import options
+from . import options, values
 from .answer import answer
 from .request import chat_body
 from .screen import Screen
@@ -40,10 +40,10 @@ def vision(
 
     screen = Screen(as_json)
     terms = options.Terms(local=local, timeout=timeout, fallback=fallback, budget=budget, cache=cache)
-    asked = options.model_or_default(model)
+    asked = values.model_or_default(model)
     if not prompt.strip():
         raise ConfigurationError("The prompt is empty: --prompt says what is asked about the picture.")
-    check_sight([asked, *(options.ids(fallback) if fallback is not None else ())])
+    check_sight([asked, *(values.ids(fallback) if fallback is not None else ())])
     content = [{"type": "text", "text": prompt}, *map(image_part, image)]
     body = chat_body(
         asked, [{"role": "user", "content": content}], system=system, temperature=temperature, max_tokens=max_tokens

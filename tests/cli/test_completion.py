@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from aisa_integrations.catalogue import catalogue
-from aisa_integrations.cli.options import complete_id, complete_ids
+from aisa_integrations.cli.values import complete_id, complete_ids
 from aisa_integrations.routing import route_names
 
 
