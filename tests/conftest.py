@@ -133,6 +133,22 @@ def gateway() -> "Iterator[LocalGateway]":
         yield running
 
 
+class SocketRefusedError(RuntimeError):
+    """A replay tried to open a connection. No OSError, which a library might take for the network's doing."""
+
+
+@pytest.fixture
+def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even loopback: whatever connects now would bypass the cassette."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise SocketRefusedError(f"a replay must not connect: {args[1:]}")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
 CANARY_KEY = "sk-aisa-canary-5f0e9c7b3a1d48e2b6c4f7a90d13e58c"
 
 
@@ -150,6 +166,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-model",
         action="store_true",
         help="fail, rather than skip, when the real small model is not installed",
+    )
+    parser.addoption(
+        "--record-cassettes",
+        action="store_true",
+        help="record the cassettes of langchain's standard suites anew, instead of playing them (make record)",
     )
 
 

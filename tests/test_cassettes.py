@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-import socket
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -27,22 +27,6 @@ from tests.tape.tape import (
 
 ALL = sorted(FOLDER.glob("*.yaml"))
 ANSWERED = [name for name in SCENES if name != "not-found"]
-
-
-class SocketRefusedError(RuntimeError):
-    """A replay tried to open a connection. No OSError, which a library might take for the network's doing."""
-
-
-@pytest.fixture
-def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even loopback: whatever connects now would bypass the cassette."""
-
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        raise SocketRefusedError(f"a replay must not connect: {args[1:]}")
-
-    for name in ("connect", "connect_ex", "sendto"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 @pytest.fixture
@@ -153,7 +137,8 @@ def test_an_error_of_the_test_itself_comes_through(site: Site) -> None:
 
 
 def test_there_is_a_cassette_with_a_provenance_for_every_scene_and_no_other() -> None:
-    assert {path.stem for path in ALL} == set(SCENES) == set(provenance.read())
+    told = {name for name in provenance.read() if "/" not in name}  # the others are of langchain's standard suites
+    assert {path.stem for path in ALL} == set(SCENES) == told
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
@@ -232,5 +217,6 @@ def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_report_says_where_they_come_from() -> None:
     line = provenance.header()
-    assert line.startswith(f"cassettes: {len(SCENES)} recorded 20")
+    assert line.startswith("cassettes: ")
+    assert sum(map(int, re.findall(r"(\d+) recorded 20", line))) == len(provenance.read()) >= len(SCENES)
     assert all(entry.against in line for entry in provenance.read().values())

@@ -13,7 +13,7 @@ import aisa_integrations
 
 FOLDER: Final = pathlib.Path(__file__).parents[2] / "cassettes"
 LOCAL: Final = "the local gateway (simulated answers)"
-_PACKAGES: Final = ("openai", "google-genai", "httpx2", "vcrpy")
+_PACKAGES: Final = ("openai", "google-genai", "langchain-core", "langchain-tests", "httpx2", "vcrpy")
 _NAME: Final = "PROVENANCE.json"
 
 
@@ -44,6 +44,7 @@ def read(folder: pathlib.Path = FOLDER) -> dict[str, Provenance]:
 def write(known: dict[str, Provenance], folder: pathlib.Path = FOLDER) -> None:
     """Write the provenance of every cassette down."""
     entries = {name: asdict(known[name]) for name in sorted(known)}
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / _NAME).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import yaml  # type: ignore[import-untyped]  # its stubs would be one more package to lock
 from vcr import VCR
+from vcr.cassette import Cassette
 from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.request import Request
 from vcr.serializers import yamlserializer
@@ -34,11 +35,14 @@ def recording(path: pathlib.Path, base_url: str) -> Iterator[None]:
 
 
 @contextmanager
-def replaying(path: pathlib.Path) -> Iterator[None]:
-    """Play a cassette: every request must be in it, and every one in it must be made."""
-    with _vcr(ORIGIN).use_cassette(str(path), record_mode="none") as cassette:
+def replaying(path: pathlib.Path, *, repeats: bool = False) -> Iterator[Cassette]:
+    """Play a cassette: every request must be in it, and every one in it must be made.
+
+    With `repeats`, what it holds may be asked any number of times.
+    """
+    with _vcr(ORIGIN).use_cassette(str(path), record_mode="none", allow_playback_repeats=repeats) as cassette:
         try:
-            yield
+            yield cassette
         except Exception as error:
             raise _unknown(path, error) from None
         unused = [request for place, request in enumerate(cassette.requests) if not cassette.play_counts[place]]

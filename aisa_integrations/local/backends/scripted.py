@@ -81,7 +81,8 @@ def compose(body: Json, said: ScriptedReply | None = None, style: Style = _NO_ST
     }
     if style.details:
         reasoning = sum(count(choice["message"].get("reasoning_content") or "") for choice in choices)
-        usage["prompt_tokens_details"] = {"cached_tokens": prompt // 2}
+        audio = _IMAGE_TOKENS * _count_of_sounds(body)
+        usage["prompt_tokens_details"] = {"cached_tokens": (prompt - audio) // 2, "audio_tokens": audio}
         usage["completion_tokens_details"] = {"reasoning_tokens": reasoning}
     for choice in choices:
         _place_reasoning(choice["message"], style)
@@ -101,6 +102,12 @@ def split(completion: Json) -> Iterator[Json]:
 def _count_of_choices(body: Json) -> int:
     wanted = body.get("n")
     return wanted if isinstance(wanted, int) and 1 <= wanted <= 128 else 1
+
+
+def _count_of_sounds(body: Json) -> int:
+    contents = [message.get("content") for message in body.get("messages") or ()]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return sum(part.get("type") == "input_audio" for part in parts if isinstance(part, dict))
 
 
 def _choice(body: Json, index: int, said: ScriptedReply | None, style: Style) -> Json:
