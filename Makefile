@@ -11,6 +11,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 SOURCE := $(wildcard aisa_integrations tests benchmarks chaos docs examples)
+LINTED := $(SOURCE) notebooks
 ARGS   ?=
 # Test processes at once. The tests wait more than they compute, so more than one a core is no gain but no harm.
 WORKERS ?= 2
@@ -20,7 +21,7 @@ export UV_SYSTEM_CERTS := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-newest coverage lint format types bench chaos docs picture record lock dev clean
+.PHONY: help demo test test-lowest test-newest coverage lint format types bench chaos docs notebooks picture record lock dev clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,12 +66,12 @@ test: $(VENV)/.dev $(VENV)/.model  ## all tests, offline (ARGS="-k name" for som
 
 lint: $(VENV)/.dev  ## ruff: rules and format
 	@echo "· lint"
-	@$(BIN)/ruff check $(SOURCE)
-	@$(BIN)/ruff format --check $(SOURCE)
+	@$(BIN)/ruff check $(LINTED)
+	@$(BIN)/ruff format --check $(LINTED)
 
 format: $(VENV)/.dev  ## ruff: repair what it can
-	@$(BIN)/ruff check --fix-only --quiet $(SOURCE)
-	@$(BIN)/ruff format $(SOURCE)
+	@$(BIN)/ruff check --fix-only --quiet $(LINTED)
+	@$(BIN)/ruff format $(LINTED)
 
 types: $(VENV)/.dev  ## mypy, strict for the package
 	@echo "· types"
@@ -85,6 +86,9 @@ record: $(VENV)/.dev  ## record the cassettes anew (live with AISA_API_KEY, else
 
 picture: $(VENV)/.dev $(VENV)/.model  ## draw docs/compare.svg anew, from a real run in a terminal
 	@$(BIN)/python docs/picture.py
+
+notebooks: $(VENV)/.dev $(VENV)/.model  ## execute the notebooks and write their outputs (ARGS="03 05" for some)
+	@$(BIN)/python -m tests.notebooks.execution $(ARGS)
 
 docs: $(VENV)/.dev  ## the help of the command in docs/cli.md anew
 	@$(BIN)/python -m tests.cli.help_page

@@ -10,7 +10,6 @@ The cells below it are the same either way: they find the key and the origin in 
 from __future__ import annotations
 
 import atexit
-import html
 import os
 import threading
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ..errors import ConfigurationError
 from ..settings import Origin, is_loopback, resolve_settings
 
 if TYPE_CHECKING:
+    from ..display.html import Tone
     from ..local import LocalGateway
 
 Answering = Literal["scripted", "llama"]
@@ -68,11 +68,15 @@ class Badge:
     Args:
         label: in a few words.
         note: what that means for answers and money.
+        tone: of its colour.
+        hint: what to install for what was asked for; empty where nothing is missing.
         live: whether calls leave this machine and cost money.
     """
 
     label: str
     note: str
+    tone: Tone = "plain"
+    hint: str = ""
     live: bool = False
 
 
@@ -115,11 +119,14 @@ class Connection:
         return bool(self._led) and self._local == local and self._led.items() <= os.environ.items()
 
     def __repr__(self) -> str:
-        return f"<{self.badge.label}: {self.badge.note}>"
+        return f"<{self.badge.label}: {' '.join([self.badge.note, *self.badge.hint.split()])}>"
 
     def _repr_html_(self) -> str:
-        # A stand-in, until `display` has landed.
-        return f"<div><b>{html.escape(self.badge.label)}</b> {html.escape(self.badge.note)}</div>"
+        from ..display import html
+
+        badge = self.badge
+        hint = html.text(badge.hint, whole="") if badge.hint else None
+        return html.panel(html.badge(badge.label, badge.tone), hint, summary=badge.note)
 
 
 def _elsewhere() -> Connection:
@@ -131,7 +138,7 @@ def badge_of(origin: Origin) -> Badge:
     """Return what is shown where the environment names who answers."""
     if is_loopback(origin.host):
         return Badge(f"local, {origin}", f"{ORIGIN} leads to a gateway on this machine.")
-    return Badge("live", f"{origin} answers, and bills the key in {KEY}.", live=True)
+    return Badge("live", f"{origin} answers, and bills the key in {KEY}.", "good", live=True)
 
 
 def _on_this_machine(local: Answering) -> Connection:
@@ -147,13 +154,13 @@ def _on_this_machine(local: Answering) -> Connection:
     return Connection(_TOY, gateway, local)
 
 
-_FREE: Final = f"Costs are the catalogue's prices, and nothing is billed. Set {KEY} and run this again to go live."
+_FREE: Final = f"Bills are simulated, at the catalogue's prices. To go live, set {KEY} and run this again."
 _TOY: Final = Badge("local, SmolLM2-135M", f"A toy model on this machine answers: real text, often wrong. {_FREE}")
 
 
-def _simulated(missing: str | None = None) -> Badge:
-    why = f" The toy model was asked for, but {missing}" if missing else ""
-    return Badge("local, simulated", f"A gateway on this machine makes the answers up. {_FREE}{why}")
+def _simulated(missing: str = "") -> Badge:
+    hint = f"The toy model was asked for, but {missing}" if missing else ""
+    return Badge("local, simulated", f"A gateway on this machine makes the answers up. {_FREE}", "warning", hint)
 
 
 def _paced(gateway: LocalGateway) -> LocalGateway:
