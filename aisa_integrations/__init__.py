@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         RateLimitError,
         RequestTimeoutError,
     )
+    from .evaluation import Evaluation, aevaluate, evaluate
     from .gateway_client import AsyncGatewayClient, GatewayClient, Reply
     from .langchain import ChatAisa
     from .pacing import PacingState, RateLimits
@@ -70,6 +71,7 @@ __all__ = [
     "ContextWindowError",
     "Cooldown",
     "Cooling",
+    "Evaluation",
     "Exchange",
     "FailoverEvent",
     "Fallback",
@@ -95,8 +97,10 @@ __all__ = [
     "State",
     "Usage",
     "acompare",
+    "aevaluate",
     "async_openai_client",
     "compare",
+    "evaluate",
     "explain",
     "genai_client",
     "openai_client",
@@ -114,6 +118,7 @@ _HOMES = {
     "Comparison": "comparison",
     "Cooldown": "cooldown",
     "Cooling": "cooldown",
+    "Evaluation": "evaluation",
     "Exchange": "usage",
     "FailoverEvent": "policy",
     "Fallback": "routing",
@@ -131,8 +136,10 @@ _HOMES = {
     "State": "standing",
     "Usage": "usage",
     "acompare": "comparison",
+    "aevaluate": "evaluation",
     "async_openai_client": "clients.openai_sdk",
     "compare": "comparison",
+    "evaluate": "evaluation",
     "explain": "routing",
     "genai_client": "clients.gemini",
     "openai_client": "clients.openai_sdk",

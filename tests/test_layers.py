@@ -22,7 +22,8 @@ PACKAGE = "aisa_integrations"
 LAYERS: list[tuple[str, set[str]]] = [
     (
         "faces",
-        {"router_client", "comparison", "images", "chat_body", "langchain", "notebook", "cli", "local", "testing"},
+        {"router_client", "comparison", "images", "chat_body", "langchain", "notebook", "cli", "local", "testing"}
+        | {"evaluation"},
     ),
     ("clients", {"clients", "gateway_client", "standing"}),
     ("transport", {"transport"}),

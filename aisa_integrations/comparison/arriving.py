@@ -35,10 +35,13 @@ def arriving(client: GatewayClient, asked: list[Question], *, pieces: bool = Fal
         asked: what each model is asked.
         pieces: give the text of streams piece by piece too, before the `Answered` of each.
     """
-    return in_threads([partial(_ask, client, question, pieces) for question in asked])
+    return in_threads([partial(ask, client, question, pieces) for question in asked])
 
 
-def _ask(client: GatewayClient, question: Question, pieces: bool, tell: Callable[[Piece], None]) -> Answered:
+def ask(
+    client: GatewayClient, question: Question, pieces: bool = False, tell: Callable[[Piece], None] | None = None
+) -> Answered:
+    """Ask one question in this thread; return its answer, or its error as a value."""
     began, stream = time.monotonic(), None
     try:
         if not question.streams:
@@ -48,7 +51,7 @@ def _ask(client: GatewayClient, question: Question, pieces: bool, tell: Callable
         with stream:
             for event in stream:
                 events.append(event)
-                if pieces and (text := event_text(event)):
+                if pieces and tell is not None and (text := event_text(event)):
                     tell(Piece(question.model, text))
         return question.answered(assembled(events), stream.exchanges)
     except AisaError as error:
@@ -68,12 +71,13 @@ def aarriving(
 ) -> AsyncGenerator[Answered | Piece, None]: ...
 def aarriving(client: AsyncGatewayClient, asked: list[Question], *, pieces: bool = False) -> AsyncGenerator[Any, None]:
     """Ask everything at once, each in a task of its own; see `arriving`. Use it under `contextlib.aclosing`."""
-    return in_tasks([partial(_ask_async, client, question, pieces) for question in asked])
+    return in_tasks([partial(ask_async, client, question, pieces) for question in asked])
 
 
-async def _ask_async(
-    client: AsyncGatewayClient, question: Question, pieces: bool, tell: Callable[[Piece], None]
+async def ask_async(
+    client: AsyncGatewayClient, question: Question, pieces: bool = False, tell: Callable[[Piece], None] | None = None
 ) -> Answered:
+    """Ask one question in this task; see `ask`."""
     began, stream = time.monotonic(), None
     try:
         if not question.streams:
@@ -83,7 +87,7 @@ async def _ask_async(
         async with stream:
             async for event in stream:
                 events.append(event)
-                if pieces and (text := event_text(event)):
+                if pieces and tell is not None and (text := event_text(event)):
                     tell(Piece(question.model, text))
         return question.answered(assembled(events), stream.exchanges)
     except AisaError as error:

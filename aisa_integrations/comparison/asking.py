@@ -68,7 +68,7 @@ def compare(
     settings = {"base_url": base_url, "max_retries": max_retries, "policy": policy, "network": network}
     found: dict[str, Answered] = {}
     with (
-        _client_of(GatewayClient, client, key, timeout, settings, on_result) as asking,
+        client_of(GatewayClient, client, key, timeout, settings, on_result) as asking,
         contextlib.closing(arriving(asking, asked)) as arrivals,
     ):
         for arrival in arrivals:
@@ -101,7 +101,7 @@ async def acompare(
     settings = {"base_url": base_url, "max_retries": max_retries, "policy": policy, "network": network}
     found: dict[str, Answered] = {}
     async with (
-        _client_of(AsyncGatewayClient, client, key, timeout, settings, on_result) as asking,
+        client_of(AsyncGatewayClient, client, key, timeout, settings, on_result) as asking,
         contextlib.aclosing(aarriving(asking, asked)) as arrivals,
     ):
         async for arrival in arrivals:
@@ -112,15 +112,19 @@ async def acompare(
     return compared(asked, found)
 
 
-def _client_of(
+def client_of(
     kind: type[Any],
     client: object,
     key: object,
     timeout: float | Unset | None,
     settings: Mapping[str, object],
-    on_result: object,
+    on_result: object = None,
 ) -> Any:
-    """Return a context of the client that asks: the given one, or a new one that is closed at its end."""
+    """Return a context of the client that asks: the given one, or a new one that is closed at its end.
+
+    Raises:
+        ConfigurationError: settings that cannot work, or that were given beside a client.
+    """
     if on_result is not None and not callable(on_result):
         raise ConfigurationError(f"on_result is a function of one Result, not {on_result!r}.")
     if kind is GatewayClient and inspect.iscoroutinefunction(on_result):

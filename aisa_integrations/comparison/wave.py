@@ -57,7 +57,7 @@ def in_threads(works: Sequence[Callable[[Tell[T]], T]]) -> Generator[T, None, No
             yield _given(arrival)
     except BaseException:
         leaving.leave()
-        _part_from(threads)
+        part_from(threads)
         raise
     for thread in threads:
         thread.join()
@@ -76,7 +76,8 @@ def _do(
         arrivals.put(error)
 
 
-def _part_from(threads: list[Thread]) -> None:
+def part_from(threads: list[Thread]) -> None:
+    """Wait, but not for long, for threads whose calls were left."""
     expires = time.monotonic() + _PARTING_SECONDS
     for thread in threads:
         if thread.is_alive():
