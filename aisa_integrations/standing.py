@@ -28,6 +28,11 @@ class State:
     budget: BudgetState | None
     limits: PacingState | None
 
+    def _repr_html_(self) -> str:
+        from .display.standing import standing_html
+
+        return standing_html(self.cooling, self.budget, self.limits)
+
 
 def state(client: Any) -> State:
     """Return how a client, of any face, or a `Policy` stands: cooldowns, budget, pace.

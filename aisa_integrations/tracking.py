@@ -17,11 +17,15 @@ import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from decimal import Context, Decimal
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
+from .display.money import usd
 from .errors import ConfigurationError
 from .forks import renew_after_fork
 from .usage import Exchange
+
+if TYPE_CHECKING:
+    import pandas
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -177,10 +181,26 @@ class Spend:
     def _renew_after_fork(self) -> None:
         self._lock = threading.Lock()
 
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a data frame with a row for each call, in the order they ended; what is unknown is missing, never 0.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        from .display.frames import frame
+        from .display.spend import CALL_COLUMNS, call_row
+
+        return frame(map(call_row, self.exchanges), CALL_COLUMNS)
+
+    def _repr_html_(self) -> str:
+        from .display.spend import spend_html
+
+        return spend_html(self)
+
     def __repr__(self) -> str:
-        parts = [f"{self.calls} call{'' if self.calls == 1 else 's'}", f"${self.cost:f}"]
+        parts = [f"{self.calls} call{'' if self.calls == 1 else 's'}", usd(self.cost, exact=True)]
         if self.billed and self.estimated:
-            parts.append(f"${self.billed:f} billed, ${self.estimated:f} estimated")
+            parts.append(f"{usd(self.billed, exact=True)} billed, {usd(self.estimated, exact=True)} estimated")
         elif self.cost:
             parts.append("billed" if self.billed else "estimated")
         if self.unknown:

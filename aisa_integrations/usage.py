@@ -37,6 +37,11 @@ class Usage:
     cost_kind: CostKind | None = None
     credits_remaining: Decimal | None = None
 
+    def _repr_html_(self) -> str:
+        from .display.exchange import usage_html
+
+        return usage_html(self)
+
 
 NO_USAGE = Usage()
 
@@ -87,3 +92,8 @@ class Exchange:
     cached: bool = False
     error: str | None = None
     saved: Decimal | None = None
+
+    def _repr_html_(self) -> str:
+        from .display.exchange import exchange_html
+
+        return exchange_html(self)

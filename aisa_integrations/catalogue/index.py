@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .model import Model
 from .spelling import alike, key_and_date
+
+if TYPE_CHECKING:
+    import pandas
 
 _T = TypeVar("_T")
 _EXACT: Final = Context(prec=100)  # a caller's own decimal context must not round our sums
@@ -70,6 +73,25 @@ class Catalogue(Mapping[str, Model]):
 
     def __repr__(self) -> str:
         return f"<Catalogue of {len(self)} models as of {self.as_of}>"
+
+    def _repr_html_(self) -> str:
+        from .html import catalogue_html
+
+        return catalogue_html(self)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a data frame with a row for each model; what is unknown is missing.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        from ..display.frames import frame
+        from .html import COLUMNS, KINDS, model_row
+
+        return frame(map(model_row, self.models), COLUMNS, KINDS)
 
     def __reduce__(self) -> tuple[Callable[..., Catalogue], tuple[Any, ...]]:
         # The shipped one is found again rather than copied, so that what holds it stays small in a pickle.

@@ -80,6 +80,11 @@ class Model:
             return any(_contains(value, pattern) for pattern in rule["refused"])
         return True  # a rule without values: refused altogether
 
+    def _repr_html_(self) -> str:
+        from .html import model_html
+
+        return model_html(self)
+
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[dict[str, Any]]]:
         # Read-only views can't be pickled or deep-copied; what they were made of can.
         record = {name: _thawed(getattr(self, name)) for name in _KNOWN}

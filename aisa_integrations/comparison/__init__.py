@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from ..display.frames import COLUMNS
 from .asking import acompare, compare
-from .result import COLUMNS, Comparison, Result
+from .result import Comparison, Result
 
 __all__ = ["COLUMNS", "Comparison", "Result", "acompare", "compare"]

@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from ..display.frames import COLUMNS, frame
 from ..errors import AisaError
 from ..tracking import Spend
 from ..usage import Attempt, Exchange, Usage
-from .table import described
+from .table import described, described_result
 
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS: Final = (
-    *("model", "ok", "latency_s", "ttft_s", "input_tokens", "output_tokens", "cost_usd", "cost_kind"),
-    *("served_by", "error", "response"),
-)
-# Whole numbers with gaps, and amounts that are numbers even where none is known.
-_KINDS: Final = {
-    **dict.fromkeys(("latency_s", "ttft_s", "cost_usd"), "float64"),
-    **dict.fromkeys(("input_tokens", "output_tokens"), "Int64"),
-}
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """What one model made of the question.
 
@@ -68,6 +59,14 @@ class Result:
             *(None if self.error is None else f"{type(self.error).__name__}: {self.error}", self.response),
         )
         return dict(zip(COLUMNS, values, strict=True))
+
+    def _repr_html_(self) -> str:
+        from .html import result_html
+
+        return result_html(self)
+
+    def __repr__(self) -> str:
+        return described_result(self)
 
 
 class Comparison(Mapping[str, Result]):
@@ -114,11 +113,15 @@ class Comparison(Mapping[str, Result]):
         Raises:
             ImportError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError('to_pandas() needs pandas: pip install "aisa-integrations[notebook]"') from error
-        return pandas.DataFrame(self.to_dicts(), columns=list(COLUMNS)).astype(_KINDS)
+        return frame(self.to_dicts(), COLUMNS)
+
+    def _repr_html_(self) -> str:
+        from .html import comparison_html
+
+        return comparison_html(list(self.values()), self.spend)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def __repr__(self) -> str:
         return described(list(self.values()), self.spend)

@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from ..routing.caps import usd
+from ..display import figures, money
+from ..display.text import aligned, in_a_line, plural
 from ..tracking import Spend
 
 if TYPE_CHECKING:
     from .result import Result
 
-_WIDTH: Final = 60  # characters of an answer or an error in a line
-
 
 def described(results: Sequence[Result], spend: Spend) -> str:
     """Return a line for each model, aligned, under one that sums up."""
     answered = sum(result.ok for result in results)
-    title = (
-        f"Comparison of {len(results)} model{'' if len(results) == 1 else 's'}: {answered} answered, {_total(spend)}"
-    )
-    cells = [_cells(result) for result in results]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
-    lines = ["  ".join([*map(str.ljust, line, widths), line[-1]]).rstrip() for line in cells]
-    return "\n".join([f"<{title}>", *lines])
+    cost = money.total(spend.billed, spend.estimated, spend.unknown)
+    title = f"Comparison of {plural(len(results), 'model')}: {answered} answered, {cost}"
+    return "\n".join([f"<{title}>", *(aligned([_cells(result) for result in results]) if results else ())])
+
+
+def described_result(result: Result) -> str:
+    """Return one result in a line."""
+    return f"<Result {' · '.join(filter(None, _cells(result)))}>"
 
 
 def _cells(result: Result) -> tuple[str, ...]:
-    seconds, usage = f"{result.latency:.2f} s", result.usage
+    model, seconds = in_a_line(result.model, 100), figures.seconds(result.latency)
     if result.error is not None:
-        return (result.model, "failed", seconds, "", "", _in_a_line(f"{type(result.error).__name__}: {result.error}"))
-    how = "answered" if result.served_by in (result.model, None) else f"by {result.served_by}"
-    tokens = f"{_known(usage.prompt_tokens)} → {_known(usage.completion_tokens)} tokens"
-    cost = "cost unknown" if result.cost is None else f"{usd(result.cost)} {usage.cost_kind}"
-    return (result.model, how, seconds, tokens, cost, _in_a_line(result.response))
-
-
-def _total(spend: Spend) -> str:
-    parts = [
-        f"{usd(amount)} {kind}" for amount, kind in ((spend.billed, "billed"), (spend.estimated, "estimated")) if amount
-    ]
-    if spend.unknown:
-        parts.append(f"{spend.unknown} of unknown cost")
-    return " and ".join(parts) or "at no cost"
-
-
-def _known(tokens: int | None) -> str:
-    return "?" if tokens is None else str(tokens)
-
-
-def _in_a_line(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= _WIDTH else words[: _WIDTH - 1] + "…"
+        return (model, "failed", seconds, "", "", in_a_line(f"{type(result.error).__name__}: {result.error}"))
+    how = "answered" if result.served_by in (result.model, None) else f"by {in_a_line(result.served_by or '', 100)}"
+    used = f"{figures.tokens(result.usage.prompt_tokens)} → {figures.tokens(result.usage.completion_tokens)} tokens"
+    return (model, how, seconds, used, money.cost(result.cost, result.usage.cost_kind), in_a_line(result.response))

@@ -1,4 +1,4 @@
-"""Fallbacks that are left out where a call would cost too much, and amounts in words."""
+"""Fallbacks that are left out where a call would cost too much."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from ..display.money import usd
 from ..errors import ConfigurationError
 
 
@@ -57,13 +58,6 @@ class Fallback:
         if cost > self.max_cost_usd:
             return f"about {usd(cost)} is over its cap of {usd(self.max_cost_usd)}"
         return None
-
-
-def usd(amount: Decimal) -> str:
-    """Write an amount so that small ones are not rounded to nothing: `$0.0012`, `$12.50`."""
-    places = 2 if not amount else max(2, 3 - amount.adjusted())
-    whole, point, cents = f"{amount:.{places}f}".partition(".")
-    return f"${whole}{point}{cents[:2]}{cents[2:].rstrip('0')}"
 
 
 def _checked_cap(cap: Any) -> Decimal | None:

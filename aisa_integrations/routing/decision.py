@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .caps import usd
+from ..display.money import usd
+from ..display.text import aligned, in_a_line
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +75,38 @@ class RouteDecision:
             "candidates": [candidate.to_dict() for candidate in self.candidates],
         }
 
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a data frame with a row for each candidate; what is unknown is missing.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        from ..display.frames import frame
+
+        columns = Candidate.__slots__
+        kinds = {name: "float64" for name in columns if "usd" in name or "cost" in name}
+        rows = ({name: getattr(candidate, name) for name in columns} for candidate in self.candidates)
+        return frame(rows, columns, {**kinds, "context_tokens": "Int64"})
+
+    def _repr_html_(self) -> str:
+        from .html import decision_html
+
+        return decision_html(self)
+
     def __str__(self) -> str:
         outcome = ", then ".join(map(_plain, self.chain)) or "nothing is left"
-        head = f"{_plain(self.route)} · {self.rule} → {outcome}\n{self.reason}"
+        head = f"{_plain(self.route)} · {self.rule} → {outcome}\n{in_a_line(self.reason, 500)}"
         shown = self.candidates[: len(self.chain) + _MOST_DROPPED]
         more = len(self.candidates) - len(shown)
         foot = [f"·  … and {more} more that are left out"] if more else []
-        return "\n".join([head, *_table([_HEADINGS, *map(_row, shown)]), *foot])
+        return "\n".join([head, *aligned([_HEADINGS, *map(_row, shown)], right=_FIGURES), *foot])
 
     __repr__ = __str__
 
 
 _MOST_DROPPED: Final = 10
 _HEADINGS: Final = ("", "model", "developer", "in $/1M", "out $/1M", "window", "this call", "why")
+_FIGURES: Final = frozenset({3, 4, 5, 6})
 
 
 def _row(candidate: Candidate) -> tuple[str, ...]:
@@ -98,18 +121,6 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
         "?" if cost is None else f"≤ {usd(cost)}",
         candidate.why,
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    numbers = range(3, 7)
-    return [
-        "  ".join(
-            cell.rjust(width) if column in numbers else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _number(price: Decimal | None) -> str:
