@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..display import html
 from ..display.html import Html
+from ..display.money import usd
 from ..display.text import plural
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def model_html(model: Model) -> Html:
         ("developer", model.developer),
         ("family", model.family),
         ("kind", model.kind),
-        ("prompt", _price(model.input_usd_per_1m, "$ for a million tokens")),
-        ("answer", _price(model.output_usd_per_1m, "$ for a million tokens")),
+        ("prompt", _per_million(model.input_usd_per_1m)),
+        ("answer", _per_million(model.output_usd_per_1m)),
         ("prices as of", model.price_as_of or "?"),
         ("window", _tokens(model.context_tokens)),
         ("sees pictures", _known(model.vision)),
@@ -101,8 +102,12 @@ def _served(model: Model) -> Html:
     )
 
 
-def _price(price: Decimal | None, unit: str = "") -> str:
-    return "?" if price is None else f"{price.normalize():f} {unit}".rstrip()
+def _price(price: Decimal | None) -> str:
+    return "?" if price is None else usd(price, exact=True).removeprefix("$")
+
+
+def _per_million(price: Decimal | None) -> str:
+    return "?" if price is None else f"{usd(price, exact=True)} for a million tokens"
 
 
 def _tokens(count: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ..display import figures, html, money
@@ -75,13 +76,22 @@ def _figures(results: Sequence[Result]) -> Html:
         time = figures.with_bar(figures.seconds(result.latency), result.latency, slowest)
         first = [figures.seconds(result.ttft)] if streamed else []
         used = figures.in_and_out(result.usage) if result.ok else ""
-        cost = figures.with_bar(figures.amount(result.cost, result.usage.cost_kind), result.cost, dearest)
+        cost = figures.with_bar(_cost(result), result.cost, dearest)
         rows.append((_who(result), time, *first, used, cost))
     more = len(results) - len(shown)
     left_out = (
         html.quiet(f"… and {plural(more, 'model')} more: ", html.code("comparison.to_pandas()")) if more else None
     )
     return html.joined(html.table(headings, rows, right=frozenset(range(1, len(headings)))), left_out)
+
+
+def _cost(result: Result) -> Html:
+    if result.ok:
+        return figures.amount(result.cost, result.usage.cost_kind)
+    # A failure has no bill of its own; the requests that it took may have one each.
+    costs = [attempt.cost for attempt in result.attempts]
+    known = [cost for cost in costs if cost is not None]
+    return figures.amount(None if len(known) < len(costs) else sum(known, Decimal(0)), "billed" if any(known) else None)
 
 
 def _who(result: Result) -> Html:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from ..usage import Attempt, Exchange, Usage
 from . import figures, html, money
+from .answer import answer, ended_early
 from .html import Html
+from .text import plural
 
-_MOST_ATTEMPTS = 20
+_MOST_ATTEMPTS: Final = 20
 
 
 def exchange_html(exchange: Exchange) -> Html:
     """Return an output for one call."""
     return html.panel("Call", receipt(exchange), tried(exchange.attempts))
+
+
+def reply_html(reply: Mapping[str, Any], exchange: Exchange) -> Html:
+    """Return an output for a reply: its first choice's answer over the record of its call."""
+    listed = reply.get("choices")
+    choices = [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
+    first = choices[0] if choices else {}
+    message = said if isinstance(said := first.get("message"), dict) else {}
+    content = message.get("content")
+    written = content if isinstance(content, str) else "" if content is None else json.dumps(content, default=repr)
+    whole = 'reply["choices"][0]["message"]["content"]'
+    others = len(choices) - 1
+    more = html.element("div", html.quiet(f"… and {plural(others, 'choice')} more")) if others > 0 else None
+    ended = ended_early(first.get("finish_reason"))
+    parts = (answer(message, written, whole=whole), more, ended, receipt(exchange), tried(exchange.attempts))
+    return html.panel("Reply", *parts)
 
 
 def usage_html(usage: Usage) -> Html:

@@ -37,4 +37,4 @@ def with_bar(shown: str | Html, value: float | Decimal | None, largest: float | 
     """Return a figure over a bar of its share of the largest in its column."""
     if value is None or not largest:
         return html.joined(shown)
-    return html.joined(shown, html.bar(float(value) / float(largest)))
+    return html.joined(shown, html.bar(float(value) / float(largest), "accent"))

@@ -13,13 +13,14 @@ from typing import Final, Literal
 
 from .text import harmless, plural
 
-Tone = Literal["plain", "good", "bad", "warning"]
+Tone = Literal["plain", "accent", "good", "bad", "warning"]
 
 _LINE: Final = "1px solid rgba(128,128,128,.35)"
 _TINTS: Final[dict[Tone, str]] = {
     "plain": "128,128,128",
     "good": "46,160,67",
     "bad": "248,81,73",
+    "accent": "70,130,220",
     "warning": "210,153,34",
 }
 _PANEL: Final = "font-size:13px;line-height:1.45;max-width:100%;font-variant-numeric:tabular-nums"
@@ -28,7 +29,7 @@ _TABLE: Final = "border-collapse:collapse;table-layout:auto;margin:4px 0;font-si
 _CELL: Final = "padding:3px 10px;vertical-align:top;border:0;overflow-wrap:anywhere;"
 _TEXT: Final = (
     "margin:0;padding:0;border:0;background:transparent;color:inherit;font:inherit;text-align:start;"
-    "white-space:pre-wrap;overflow-wrap:anywhere"
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
 )
 _CARD: Final = f"flex:1 1 260px;min-width:0;max-width:100%;border:{_LINE};border-radius:6px;padding:6px 10px"
 
@@ -85,10 +86,11 @@ def badge(text: str | Html, tone: Tone = "plain") -> Html:
 
 
 def bar(share: float, tone: Tone = "plain") -> Html:
-    """Return a thin bar of a share (0 to 1) of the width it stands in."""
+    """Return a thin bar of a share (0 to 1) of the width it stands in, on a track of the whole."""
     width = min(max(share, 0.0), 1.0) * 100
-    style = f"height:3px;width:{width:.0f}%;min-width:1px;background:rgba({_TINTS[tone]},.6);border-radius:2px"
-    return element("div", style=style)
+    filled = element("div", style=f"height:4px;width:{width:.0f}%;min-width:2px;background:rgba({_TINTS[tone]},.75)")
+    track = f"background:rgba({_TINTS['plain']},.15);border-radius:2px;overflow:hidden;min-width:72px;margin:2px 0"
+    return element("div", filled, style=track)
 
 
 def table(

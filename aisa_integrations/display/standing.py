@@ -43,7 +43,7 @@ def _budget(budget: BudgetState | None) -> Html:
     )
     used = float((budget.spent + budget.reserved) / budget.limit) if budget.limit else 1.0
     overrun = html.joined(" ", html.badge("a bill was above its reservation", "bad")) if budget.overrun else None
-    bar = html.element("div", html.bar(used, "bad" if used >= 1 else "plain"), style="max-width:320px")
+    bar = html.element("div", html.bar(used, "bad" if used >= 1 else "accent"), style="max-width:320px")
     return html.joined(_line("budget", said, overrun), bar)
 
 

@@ -38,6 +38,11 @@ class Reply(dict[str, Any]):
         super().__init__(reply)
         self.exchange = exchange
 
+    def _repr_html_(self) -> str:
+        from ..display.exchange import reply_html
+
+        return reply_html(self, self.exchange)
+
 
 class _Face:
     """What the sync and the async client share: settings, policy, calls and errors."""
