@@ -95,18 +95,26 @@ def normal(notebook: Any) -> Any:
         }
     )
     for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream":  # a progress bar blanks out what it said before
+                output.text = re.sub(r" +$", "", output.text, flags=re.MULTILINE)
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in ("tags",)})
     return notebook
 
 
 # ---- what differs from run to run -----------------------------------------------------------------------------------
 
-_TIMES = re.compile(r"\d+(\.\d+)?(?=(\s|&nbsp;)?(ms|s)\b)|(?<=ms=)\d+")
+# Durations, and what a progress bar says of its speed.
+_TIMES = re.compile(
+    r"\d+(\.\d+)?(?=(\s|&nbsp;)?(ms|s)\b)|(?<=ms=)\d+|(?<=latency=|.. ttft=)[\d.e-]+"
+    r"|\[\d\d:\d\d<\d\d:\d\d, *[\d.]+(call/s|s/call)"
+)
 
 
 def lasting(cell: Any) -> list[Any]:
     """The outputs of a cell without durations and pictures: what is the same in every run."""
-    return [_lasting(output) for output in cell.get("outputs", ())]
+    # stdout and stderr come in either order.
+    return sorted((_lasting(output) for output in cell.get("outputs", ())), key=str)
 
 
 def _lasting(value: Any) -> Any:
