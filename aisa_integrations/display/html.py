@@ -28,8 +28,9 @@ _TABLE: Final = "border-collapse:collapse;table-layout:auto;margin:4px 0;font-si
 # Notebooks have styles of their own for cells and for pre: right-aligned, fixed widths, a background.
 _CELL: Final = "padding:3px 10px;vertical-align:top;border:0;overflow-wrap:anywhere;"
 _TEXT: Final = (
-    "margin:0;padding:0;border:0;background:transparent;color:inherit;font:inherit;text-align:start;"
-    "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
+    # `font:inherit` would be shorter, and is taken out by JupyterLab where a notebook is not trusted yet.
+    "margin:0;padding:0;border:0;background:transparent;color:inherit;font-family:inherit;font-size:inherit;"
+    "text-align:start;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
 )
 _CARD: Final = f"flex:1 1 260px;min-width:0;max-width:100%;border:{_LINE};border-radius:6px;padding:6px 10px"
 
