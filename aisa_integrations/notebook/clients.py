@@ -11,6 +11,7 @@ from ..gateway_client import GatewayClient
 from ..policy import Policy
 from ..settings import Settings, resolve_settings
 from .arguments import Asked
+from .connection import badge_now
 
 
 class Clients:
@@ -36,6 +37,12 @@ class Clients:
                 yield client
         else:
             yield self._kept()
+
+    @staticmethod
+    def place(asked: Asked) -> str | None:
+        """Return who answers a cell in place of the live gateway, in the words of the notebook's badge."""
+        badge = badge_now() if asked.client is None else None
+        return badge.label if badge is not None and not badge.live else None
 
     def _kept(self) -> GatewayClient:
         settings = resolve_settings()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import ConfigurationError
-from ..settings import Origin, is_loopback, resolve_settings
+from ..settings import Origin, is_loopback, resolve_origin, resolve_settings
 
 if TYPE_CHECKING:
     from ..display.html import Tone
@@ -52,13 +52,20 @@ def connect(*, local: Answering = "scripted") -> Connection:
     if local not in ("scripted", "llama"):
         raise ConfigurationError(f'local is "scripted" or "llama", not {local!r}.')
     with _lock:
-        if _current is not None and _current._still_stands(local):
+        if _current is not None and _current._still_leads() and _current._local == local:
             return _current
         previous, _current = _current, None
         if previous is not None:
             previous.close()
         _current = _elsewhere() if os.environ.get(KEY, "").strip() else _on_this_machine(local)
         return _current
+
+
+def badge_now() -> Badge | None:
+    """Return the badge of who answers as the environment is now, or None where that says nobody."""
+    if _current is not None and _current._still_leads():
+        return _current.badge
+    return badge_of(resolve_origin()) if os.environ.get(KEY, "").strip() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +121,9 @@ class Connection:
         if self.gateway is not None:
             self.gateway.stop()
 
-    def _still_stands(self, local: Answering) -> bool:
-        """Say whether this is what `connect(local=…)` would make anew."""
-        return bool(self._led) and self._local == local and self._led.items() <= os.environ.items()
+    def _still_leads(self) -> bool:
+        """Say whether the environment still leads to the gateway that was started for this."""
+        return bool(self._led) and self._led.items() <= os.environ.items()
 
     def __repr__(self) -> str:
         return f"<{self.badge.label}: {' '.join([self.badge.note, *self.badge.hint.split()])}>"

@@ -27,15 +27,17 @@ _SHOWN: Final = 20_000
 _MOST: Final = 200_000
 
 
-def one_answer(answer: Answer, notebook: Spend, into: str) -> Html:
-    """Return the output of `%%aisa`."""
+def one_answer(answer: Answer, notebook: Spend, into: str, place: str | None = None) -> Html:
+    """Return the output of `%%aisa`; `place` says whose answers these are, where they are not the live gateway's."""
     return html.panel(
-        _title(answer), _text(answer, _ALONE, f"{into}.response", "none"), _line(*_facts(answer), _running(notebook))
+        _title(answer),
+        _text(answer, _ALONE, f"{into}.response", "none"),
+        _line(*_facts(answer), _running(notebook), *([place] if place else [])),
     )
 
 
-def many_answers(board: Board, notebook: Spend, into: str) -> Html:
-    """Return the output of `%%compare` while the answers come, or where they were interrupted."""
+def many_answers(board: Board, notebook: Spend, into: str, place: str | None = None) -> Html:
+    """Return the output of `%%compare` while the answers come and afterwards; `place` as above."""
     cards = [
         html.card(
             _title(answer),
@@ -45,7 +47,8 @@ def many_answers(board: Board, notebook: Spend, into: str) -> Html:
         )
         for model, answer in board.answers.items()
     ]
-    return html.panel(plural(len(cards), "model"), html.side_by_side(cards), summary=summary(board, notebook))
+    totals = html.joined(summary(board, notebook), *([" ", html.badge(place)] if place else []))
+    return html.panel(plural(len(cards), "model"), html.side_by_side(cards), summary=totals)
 
 
 def summary(board: Board, notebook: Spend) -> str:

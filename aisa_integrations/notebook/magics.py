@@ -43,7 +43,8 @@ class Magics:
         (answer,) = board.answers.values()
 
         def view() -> tuple[str, str]:
-            return look.one_answer(answer, self._spending.notebook, asked.into), look.plain(board)
+            shown = look.one_answer(answer, self._spending.notebook, asked.into, self._clients.place(asked))
+            return shown, look.plain(board)
 
         self._answer(asked, board, view, lambda: board.results[0])
         error = board.results[0].error
@@ -55,7 +56,8 @@ class Magics:
         asked, board = self._read(COMPARE, line, cell)
 
         def view() -> tuple[str, str]:
-            return look.many_answers(board, self._spending.notebook, asked.into), look.plain(board)
+            shown = look.many_answers(board, self._spending.notebook, asked.into, self._clients.place(asked))
+            return shown, look.plain(board)
 
         self._answer(asked, board, view, board.comparison)
 

@@ -13,7 +13,7 @@ import pytest
 from aisa_integrations import ConfigurationError, GatewayClient, openai_client
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.notebook import Connection, connect
-from aisa_integrations.notebook.connection import badge_of
+from aisa_integrations.notebook.connection import badge_now, badge_of
 from aisa_integrations.settings import parse_origin
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
@@ -101,6 +101,18 @@ def test_what_the_badge_says_of_an_origin(origin, live):
     badge = badge_of(parse_origin(origin))
     assert badge.live is live
     assert origin in badge.label + badge.note
+
+
+def test_who_answers_now(connected, monkeypatch, canary_key):
+    assert badge_now() is None
+    here = connected()
+    assert badge_now() is here.badge
+    monkeypatch.setenv("AISA_API_KEY", canary_key)
+    assert badge_now() == badge_of(parse_origin(here.gateway.url))  # for that is where a call would go
+    here.close()
+    badge = badge_now()
+    assert badge is not None
+    assert badge.live
 
 
 def test_a_key_that_can_not_work_is_said_at_once(connected, monkeypatch):

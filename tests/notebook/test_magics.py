@@ -324,6 +324,15 @@ def test_running_totals(book: Notebook) -> None:
     assert "this notebook: 3 calls" in ran.html
 
 
+def test_an_output_says_where_its_answers_come_from(book: Notebook, gateway: LocalGateway) -> None:
+    """A part of a page, or a picture of it, must not pass a toy's words off as a model's."""
+    for cell in ("%%aisa gpt-4o\nHello", "%%compare gpt-4o o3\nHello"):
+        assert f"local, {gateway.url}" in book.run(cell).html
+    book.run("from aisa_integrations import GatewayClient\nmine = GatewayClient()")
+    assert "local, " not in book.run("%%aisa gpt-4o --client mine\nHello").html
+    book.run("mine.close()")
+
+
 def test_nothing_counts_once_the_extension_is_unloaded(book: Notebook) -> None:
     spend = book.run("%aisa_spend").value
     book.run("%unload_ext aisa_integrations")
