@@ -84,8 +84,9 @@ coverage: $(VENV)/.dev $(VENV)/.model  ## the tests again, with what they leave 
 record: $(VENV)/.dev  ## record the cassettes anew (live with AISA_API_KEY, else from the local gateway)
 	@$(BIN)/python -m tests.record $(ARGS)
 
-picture: $(VENV)/.dev $(VENV)/.model  ## draw docs/compare.svg anew, from a real run in a terminal
+picture: $(VENV)/.dev $(VENV)/.model  ## draw the README's pictures anew: of a terminal, and of a notebook as it is committed
 	@$(BIN)/python docs/picture.py
+	@$(BIN)/python docs/notebook_picture.py
 
 notebooks: $(VENV)/.dev $(VENV)/.model  ## execute the notebooks and write their outputs (ARGS="03 05" for some)
 	@$(BIN)/python -m tests.notebooks.execution $(ARGS)

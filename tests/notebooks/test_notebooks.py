@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from aisa_integrations.local import DEFAULT_API_KEY, LocalGateway
+from docs.notebook_picture import PICTURE, drawn
 from tests.notebooks.execution import FOLDER, PATHS, ROOT, executed, lasting, normal, read
 
 BADGE = re.compile(r"<b><small[^>]*>local, (simulated|SmolLM2-135M)</small></b>")
@@ -92,6 +93,8 @@ def test_it_says_first_what_one_learns_and_leads_on(path):
     assert all((FOLDER / link).exists() for link in links), links
 
 
-def test_the_readme_lists_them_all():
+def test_the_readme_lists_them_all_and_shows_what_one_of_them_does():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"docs/{PICTURE.name}" in readme
+    assert PICTURE.read_text(encoding="utf-8") == drawn(), "make picture"
     assert [path.name for path in PATHS if f"notebooks/{path.name}" not in readme] == []
