@@ -15,6 +15,7 @@ from .table import described, described_result
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -114,6 +115,28 @@ class Comparison(Mapping[str, Result]):
             ImportError: pandas is not installed.
         """
         return frame(self.to_dicts(), COLUMNS)
+
+    def plot(self, *more: Comparison, ax: Axes | None = None) -> Axes:
+        """Draw what each answer cost against how long it took; return the matplotlib axes.
+
+        Args:
+            more: further runs of the same question, which give error bars: `runs[0].plot(*runs[1:])`.
+            ax: where to draw; None is a figure of its own.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from ..display.plots import plot_calls
+        from ..display.points import Timed
+
+        return plot_calls(
+            (
+                Timed(result.model, result.ok, result.latency, result.cost, result.usage.cost_kind)
+                for comparison in (self, *more)
+                for result in comparison.values()
+            ),
+            ax=ax,
+        )
 
     def _repr_html_(self) -> str:
         from .html import comparison_html
