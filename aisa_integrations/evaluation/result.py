@@ -164,6 +164,11 @@ class Evaluation(Sequence[Answer]):
             lines.append(f"stopped: {type(self.stopped).__name__}: {self.stopped}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        from .html import evaluation_html
+
+        return evaluation_html(self._tally, len(self), self.stopped, self.path.name if self.path else None)
+
 
 def _cost(count: Count) -> str:
     return total(count.billed, count.estimated, count.unknown)

@@ -148,6 +148,11 @@ class Summary:
         ]
         return "\n".join(line.rstrip() for line in lines)
 
+    def _repr_html_(self) -> str:
+        from .html import summary_html
+
+        return summary_html(self)
+
 
 @dataclass(slots=True)
 class _Gathered:
