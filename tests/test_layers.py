@@ -23,7 +23,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     (
         "faces",
         {"router_client", "comparison", "images", "chat_body", "langchain", "notebook", "cli", "local", "testing"}
-        | {"evaluation"},
+        | {"ab_testing", "evaluation"},
     ),
     ("clients", {"clients", "gateway_client", "standing"}),
     ("transport", {"transport"}),
