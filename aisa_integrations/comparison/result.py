@@ -108,6 +108,10 @@ class Comparison(Mapping[str, Result]):
         """Return a row of plain values for each model; see `Result.to_dict`."""
         return [result.to_dict() for result in self.values()]
 
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the same rows by model."""
+        return {model: result.to_dict() for model, result in self.items()}
+
     def to_pandas(self) -> pandas.DataFrame:
         """Return a data frame with a row for each model; what is unknown is missing, never 0.
 

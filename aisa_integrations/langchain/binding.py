@@ -12,6 +12,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from ..routing import RouteDecision
 from ..routing.caps import Fallback
 from .errors import ConfigurationError, joining
+from .many_models import ManyModels
 from .structured_output import METHODS, Method, SchemaParser, structured, wire_response_format
 from .tools import joined_tools, name_of, wire_tool_choice, wire_tools
 
@@ -26,7 +27,7 @@ else:
 Json = dict[str, Any]
 
 
-class BoundChatAisa(Binding):
+class BoundChatAisa(Binding, ManyModels):
     """A `ChatAisa` with arguments that each of its calls is given.
 
     langchain-core's own binding hands `with_structured_output` and its like on to the model alone: what was bound, such
@@ -95,6 +96,14 @@ class BoundChatAisa(Binding):
     def fallback_to(self, *models: str | Fallback | Mapping[str, Any]) -> BoundChatAisa:
         """Return it with models that are asked in turn when one fails; see `ChatAisa.fallback_to`."""
         return type(self)(bound=self.chat.fallback_to(*models), kwargs=self.kwargs, config=self.config)
+
+    @property
+    def _asked(self) -> str:
+        return str(self.kwargs.get("model") or self.chat.model)
+
+    def _for_model(self, model: str, *, alone: bool) -> BoundChatAisa:
+        kept = {name: value for name, value in self.kwargs.items() if name not in ("model", "fallbacks")}
+        return type(self)(bound=self.chat._for_model(model, alone=alone), kwargs=kept, config=self.config)
 
     def explain(self, messages: LanguageModelInput, **options: Any) -> RouteDecision:
         """Show which models these messages would be for, and why; see `ChatAisa.explain`."""

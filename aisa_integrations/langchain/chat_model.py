@@ -29,6 +29,7 @@ from .binding import BoundChatAisa
 from .connection import Connection, SecretKey, Wanted, connection, secret
 from .content import PROVIDER, register
 from .errors import ConfigurationError, joining
+from .many_models import ManyModels
 from .messages import wire_messages
 from .options import ChatOptions
 from .profile import profile_of
@@ -49,7 +50,7 @@ _AS_IT_IS: Final = GetPydanticSchema(lambda source, handler: core_schema.any_sch
 register()
 
 
-class ChatAisa(ChatOptions, BaseChatModel):
+class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
     """Talk to any model of the gateway as a langchain chat model: `ChatAisa(model="gpt-4o").invoke("Hello")`.
 
     `response_metadata` of an answer says what it cost (`cost` in USD, `cost_kind`), who served it (`served_by`) and
@@ -281,6 +282,16 @@ class ChatAisa(ChatOptions, BaseChatModel):
     def _replaced(self, **changes: Any) -> Self:
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self)(**{**given, **changes})
+
+    @property
+    def _asked(self) -> str:
+        return self.model
+
+    def _for_model(self, model: str, *, alone: bool) -> Self:
+        if alone:
+            return self._replaced(model=model, fallbacks=())
+        before = self.fallbacks and [one for one in self.fallbacks if _id_of(one) != model]
+        return self._replaced(model=model, fallbacks=before)
 
     def close(self) -> None:
         """Close the connections of plain calls; copies of this model have the same."""

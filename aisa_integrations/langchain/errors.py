@@ -83,6 +83,20 @@ class RefusalError(tree.ContentPolicyError, ModelRefusalError):
         self.raw_message = raw_message
 
 
+class UnfitAnswerError(tree.AisaError, core.OutputParserException):
+    """Report an answer that is not in the form that was asked for.
+
+    Args:
+        llm_output: the answer, as far as it is known.
+    """
+
+    def __init__(self, message: str, *, llm_output: str | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.llm_output = llm_output
+        self.observation = None
+        self.send_to_llm = False
+
+
 class GatewayError(tree.GatewayError, core.ModelAPIError):
     """Report a failure of the gateway or the model behind it (5xx), or a reply that is none."""
 

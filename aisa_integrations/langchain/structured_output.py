@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk
 from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough, RunnableSequence
+from langchain_core.runnables import Runnable, RunnableMap, RunnableParallel, RunnablePassthrough, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_json_markdown, parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -23,6 +23,7 @@ from pydantic import BaseModel
 
 from ..errors import ConfigurationError
 from .errors import RefusalError
+from .many_models import ManyModels
 
 Json = dict[str, Any]
 Method = Literal["function_calling", "json_schema", "json_mode"]
@@ -183,17 +184,22 @@ def _strictly(text: str) -> Any:
 
 
 def _raise_if_refused(message: BaseMessage) -> None:
-    refusal = message.additional_kwargs.get("refusal")
-    if not refusal and isinstance(message.content, list):
-        blocks = (block for block in message.content if isinstance(block, dict) and block.get("type") == "refusal")
-        refusal = next((block.get("refusal") for block in blocks), None)
-    if refusal:
+    if refusal := refusal_of(message):
         raise RefusalError(
             f"The model declined: {refusal}", raw_message=message, model=message.response_metadata.get("model_name")
         )
 
 
-class StructuredChat(RunnableSequence[Any, Any]):
+def refusal_of(message: BaseMessage) -> str | None:
+    """Return what a model said in declining, in either form that a message has for it; None where it did not."""
+    refusal = message.additional_kwargs.get("refusal")
+    if not refusal and isinstance(message.content, list):
+        blocks = (block for block in message.content if isinstance(block, dict) and block.get("type") == "refusal")
+        refusal = next((block.get("refusal") for block in blocks), None)
+    return refusal or None
+
+
+class StructuredChat(RunnableSequence[Any, Any], ManyModels):
     """A chat model that answers in the form of a schema."""
 
     def bind_tools(self, tools: Sequence[Any], **options: Any) -> Runnable[Any, Any]:
@@ -206,6 +212,20 @@ class StructuredChat(RunnableSequence[Any, Any]):
             "bind_tools() comes before with_structured_output(): chat.bind_tools([…]).with_structured_output(schema), "
             "which may be answered by a call of a tool too."
         )
+
+    @property
+    def _model(self) -> ManyModels:
+        """Return the model itself, which is inside a map where its message is given too."""
+        return cast(ManyModels, self.first.steps__["raw"] if isinstance(self.first, RunnableParallel) else self.first)
+
+    @property
+    def _asked(self) -> str:
+        return self._model._asked
+
+    def _for_model(self, model: str, *, alone: bool) -> StructuredChat:
+        other = self._model._for_model(model, alone=alone)
+        first: Runnable[Any, Any] = RunnableMap(raw=other) if isinstance(self.first, RunnableParallel) else other
+        return StructuredChat(first=first, middle=self.middle, last=self.last)
 
 
 def structured(llm: Runnable[Any, Any], parser: SchemaParser, *, include_raw: bool) -> StructuredChat:
