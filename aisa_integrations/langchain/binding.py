@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.language_models import LanguageModelInput, chat_models
-from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.runnables import RunnableBinding
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ..routing import RouteDecision
 from ..routing.caps import Fallback
 from .errors import ConfigurationError, joining
 from .many_models import ManyModels
-from .structured_output import METHODS, Method, SchemaParser, structured, wire_response_format
+from .structured_output import METHODS, Method, SchemaParser, StructuredChat, structured, wire_response_format
 from .tools import joined_tools, name_of, wire_tool_choice, wire_tools
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class BoundChatAisa(Binding, ManyModels):
         strict: bool | None = None,
         tools: Sequence[Any] | None = None,
         **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, Any]:
+    ) -> StructuredChat:
         """Return it so that it answers in the form of a schema; see `ChatAisa.with_structured_output`."""
         if tools:
             return self.bind_tools(tools, strict=strict).with_structured_output(

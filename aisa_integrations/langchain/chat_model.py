@@ -13,7 +13,6 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, GetPydanticSchema, PrivateAttr, SecretStr
 from pydantic_core import core_schema
@@ -34,7 +33,7 @@ from .messages import wire_messages
 from .options import ChatOptions
 from .profile import profile_of
 from .replies import ChunkReader, chat_result
-from .structured_output import Method, wire_response_format
+from .structured_output import Method, StructuredChat, wire_response_format
 from .tools import wire_tools
 
 Json = dict[str, Any]
@@ -238,7 +237,7 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
         include_raw: bool = False,
         strict: bool | None = None,
         **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, Any]:
+    ) -> StructuredChat:
         """Return the model so that it answers in the form of a schema.
 
         Args:

@@ -121,7 +121,8 @@ def message_of(output: Any) -> AIMessage | None:
 def _from_a_cache(hearing: Hearing) -> Exchange:
     message = message_of(hearing.output)
     served_by = message.response_metadata.get("served_by") if message is not None else None
-    told = message.usage_metadata if message is not None else None
-    tokens = (told["input_tokens"], told["output_tokens"], told["total_tokens"]) if told is not None else ()
-    usage = Usage(*tokens, cost=ZERO, cost_kind="billed")
+    told: Any = (message.usage_metadata if message is not None else None) or {}
+    usage = Usage(
+        told.get("input_tokens"), told.get("output_tokens"), told.get("total_tokens"), cost=ZERO, cost_kind="billed"
+    )
     return Exchange(hearing.model, served_by, usage=usage, latency=hearing.seconds, ttft=hearing.seconds, cached=True)
