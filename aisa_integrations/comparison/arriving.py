@@ -23,9 +23,19 @@ def arriving(
 ) -> Generator[Answered, None, None]: ...
 @overload
 def arriving(
-    client: GatewayClient, asked: list[Question], *, pieces: Literal[True]
+    client: GatewayClient,
+    asked: list[Question],
+    *,
+    pieces: Literal[True],
+    meanwhile: Callable[[], object] | None = None,
 ) -> Generator[Answered | Piece, None, None]: ...
-def arriving(client: GatewayClient, asked: list[Question], *, pieces: bool = False) -> Generator[Any, None, None]:
+def arriving(
+    client: GatewayClient,
+    asked: list[Question],
+    *,
+    pieces: bool = False,
+    meanwhile: Callable[[], object] | None = None,
+) -> Generator[Any, None, None]:
     """Ask everything at once, each in a thread of its own; give what comes in the caller's thread.
 
     Closing the generator, or Ctrl-C, ends the calls at once: use it under `contextlib.closing`.
@@ -34,8 +44,9 @@ def arriving(client: GatewayClient, asked: list[Question], *, pieces: bool = Fal
         client: who asks; it is left open.
         asked: what each model is asked.
         pieces: give the text of streams piece by piece too, before the `Answered` of each.
+        meanwhile: called in the caller's thread, again and again, while nothing comes.
     """
-    return in_threads([partial(ask, client, question, pieces) for question in asked])
+    return in_threads([partial(ask, client, question, pieces) for question in asked], meanwhile)
 
 
 def ask(

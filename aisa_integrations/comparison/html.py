@@ -21,8 +21,8 @@ _MOST_ANSWERS: Final = 24
 _CHARACTERS: Final = 100_000  # of all the answers together that are in the page, beyond their beginnings
 
 
-def comparison_html(results: Sequence[Result], spend: Spend) -> Html:
-    """Return the output of a whole comparison."""
+def comparison_html(results: Sequence[Result], spend: Spend, name: str = "comparison") -> Html:
+    """Return the output of a whole comparison, which is in the variable of that name."""
     answered = sum(result.ok for result in results)
     failed = len(results) - answered
     counts = [f"{answered} answered", *([f"{failed} failed"] if failed else [])]
@@ -30,7 +30,7 @@ def comparison_html(results: Sequence[Result], spend: Spend) -> Html:
     shown = results[:_MOST_ANSWERS]
     share = min(20_000, _CHARACTERS // max(len(shown), 1))
     cards = [
-        html.card(_title(result), _content(result, f"comparison[{result.model!r}].response", share)) for result in shown
+        html.card(_title(result), _content(result, f"{name}[{result.model!r}].response", share)) for result in shown
     ]
     more = len(results) - len(shown)
     left_out = html.quiet(f"… and {plural(more, 'answer')} more, which are left out here.") if more else None

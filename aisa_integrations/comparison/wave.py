@@ -10,7 +10,7 @@ import contextvars
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final, Generic, TypeVar
 
@@ -22,6 +22,8 @@ Tell = Callable[[T], None]
 
 # How long Ctrl-C waits for the calls to end. One that was cut takes milliseconds, one that is connecting may take long.
 _PARTING_SECONDS: Final = 1.0
+# Seconds in which nothing comes before a caller who has something else to do does it.
+_BEAT: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,9 @@ class _Told(Generic[T]):
     value: T
 
 
-def in_threads(works: Sequence[Callable[[Tell[T]], T]]) -> Generator[T, None, None]:
+def in_threads(
+    works: Sequence[Callable[[Tell[T]], T]], meanwhile: Callable[[], object] | None = None
+) -> Generator[T, None, None]:
     """Do everything at once, each in a thread of its own; give what comes in the caller's thread.
 
     Closing the generator, or Ctrl-C, ends the calls at once: use it under `contextlib.closing`. What a work raises ends
@@ -39,6 +43,7 @@ def in_threads(works: Sequence[Callable[[Tell[T]], T]]) -> Generator[T, None, No
 
     Args:
         works: each is called with a function that takes what it has to tell before its end, and returns the last.
+        meanwhile: called in the caller's thread, again and again, while nothing comes.
     """
     arrivals: SimpleQueue[Any] = SimpleQueue()
     leaving, threads = Departure(), list[Thread]()
@@ -52,7 +57,7 @@ def in_threads(works: Sequence[Callable[[Tell[T]], T]]) -> Generator[T, None, No
             threads[-1].start()
         awaited = len(works)
         while awaited:
-            arrival = arrivals.get()
+            arrival = _next(arrivals, meanwhile)
             awaited -= not isinstance(arrival, _Told)
             yield _given(arrival)
     except BaseException:
@@ -61,6 +66,15 @@ def in_threads(works: Sequence[Callable[[Tell[T]], T]]) -> Generator[T, None, No
         raise
     for thread in threads:
         thread.join()
+
+
+def _next(arrivals: SimpleQueue[Any], meanwhile: Callable[[], object] | None) -> Any:
+    while meanwhile is not None:
+        try:
+            return arrivals.get(timeout=_BEAT)
+        except Empty:
+            meanwhile()
+    return arrivals.get()
 
 
 def _do(

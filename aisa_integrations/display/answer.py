@@ -18,21 +18,21 @@ _REASONING: Final = ("reasoning_content", "reasoning")
 _MOST_CALLS: Final = 10
 
 
-def answer(message: Mapping[str, Any] | None, written: str, *, whole: str, unfolded: int = 20_000) -> Html:
+def answer(message: Mapping[str, Any] | None, written: str, *, whole: str, **bounds: Any) -> Html:
     """Return what a model answered: text, refusal and tool calls; reasoning folded away.
 
     Args:
         message: the whole message, or None where there is only text.
         written: the text of the answer.
         whole: the Python expression of that text.
-        unfolded: characters of it that are in the page at most.
+        bounds: how much of it is in the page, as `html.text` takes them.
     """
     message = message or {}
     parts = [_reasoning(message), *_calls(message.get("tool_calls"))]
     if isinstance(refusal := message.get("refusal"), str) and refusal:
         parts.append(html.joined(html.badge("refused", "warning"), " ", html.data(refusal, limit=1_000)))
     if written:
-        parts.append(html.text(written, whole=whole, unfolded=unfolded))
+        parts.append(html.text(written, whole=whole, **bounds))
     return html.joined(*parts) if any(parts) else html.quiet("an empty answer")
 
 

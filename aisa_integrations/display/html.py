@@ -15,6 +15,8 @@ from .text import harmless, plural
 
 Tone = Literal["plain", "accent", "good", "bad", "warning"]
 
+# Keeps MathJax from reading two amounts of dollars as a formula.
+NO_MATHS: Final = "tex2jax_ignore mathjax_ignore"
 _LINE: Final = "1px solid rgba(128,128,128,.35)"
 _TINTS: Final[dict[Tone, str]] = {
     "plain": "128,128,128",
@@ -165,9 +167,6 @@ def side_by_side(cards: Iterable[Html]) -> Html:
 
 
 def panel(title: str | Html, *content: str | Html | None, summary: str | Html | None = None) -> Html:
-    """Return a whole output: a title, a summary beside it, and what it holds.
-
-    The classes keep MathJax from reading two amounts of dollars as a formula.
-    """
+    """Return a whole output: a title, a summary beside it, and what it holds."""
     heading = element("div", strong(title), None if summary is None else joined(" · ", summary))
-    return element("div", heading, *content, style=_PANEL, class_="tex2jax_ignore mathjax_ignore")
+    return element("div", heading, *content, style=_PANEL, class_=NO_MATHS)

@@ -60,17 +60,22 @@ class Answer:
                 break
         return "".join(reversed(end))
 
+    @property
+    def waited(self) -> float:
+        """Return the seconds since it was asked."""
+        return time.monotonic() - self._began
+
     def hear(self, text: str) -> None:
         """Take a piece."""
         if self.ttft is None:
-            self.ttft = time.monotonic() - self._began
+            self.ttft = self.waited
         self._pieces.append(text)
 
     def interrupt(self) -> None:
         """Make what has come the result, unless there is one."""
         if self.answered is not None:
             return
-        seconds, partial = time.monotonic() - self._began, "".join(self._pieces)
+        seconds, partial = self.waited, "".join(self._pieces)
         model = self.question.model
         error = InterruptedStreamError(
             f"{model} was interrupted after {len(partial):,} characters; what it cost is not known.",

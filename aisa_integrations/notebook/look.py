@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..comparison.html import comparison_html
 from ..comparison.question import Answered
 from ..display import html, money
+from ..display.answer import answer as answered_with
+from ..display.answer import ended_early
 from ..display.html import Html, Tone
 from ..display.text import harmless, plural
 from ..tracking import Spend
@@ -32,12 +35,18 @@ def one_answer(answer: Answer, notebook: Spend, into: str, place: str | None = N
     return html.panel(
         _title(answer),
         _text(answer, _ALONE, f"{into}.response", "none"),
-        _line(*_facts(answer), _running(notebook), *([place] if place else [])),
+        _line(*_facts(answer), _running(notebook), *_in_place(place)),
     )
 
 
 def many_answers(board: Board, notebook: Spend, into: str, place: str | None = None) -> Html:
-    """Return the output of `%%compare` while the answers come and afterwards; `place` as above."""
+    """Return the output of `%%compare`: boxes while answers come; at the end the comparison's own look.
+
+    One that was interrupted keeps the boxes: a comparison shows an error, and not what had come before it. `place` as
+    above.
+    """
+    if all(answer.state in ("answered", "failed") for answer in board.answers.values()):
+        return html.joined(comparison_html(board.results, board.spend, into), _line(_running(notebook), *_in_place(place)))
     cards = [
         html.card(
             _title(answer),
@@ -59,7 +68,8 @@ def summary(board: Board, notebook: Spend) -> str:
         for state in ("answered", "failed", "interrupted")
         if state == "answered" or state in states
     ]
-    return " · ".join([*counted, _cost(board.spend), _running(notebook)])
+    spend = board.spend
+    return " · ".join([*counted, *([_cost(spend)] if spend.calls else []), _running(notebook)])
 
 
 def plain(board: Board) -> str:
@@ -79,7 +89,10 @@ def receipt(answer: Answer) -> str:
 
 def _title(answer: Answer) -> Html:
     state = answer.state
-    return html.joined(html.code(answer.question.model), " ", html.badge(_said(state), _TONES[state]))
+    cut = ended_early(answer.answered.result.finish_reason) if answer.answered is not None else None
+    return html.joined(
+        html.code(answer.question.model), " ", html.badge(_said(state), _TONES[state]), " " if cut else None, cut
+    )
 
 
 def _said(state: State) -> str:
@@ -89,9 +102,10 @@ def _said(state: State) -> str:
 def _text(answer: Answer, tail: int, whole: str, height: str) -> Html | None:
     if answer.answered is None:
         return _growing(answer.last(tail), height)
-    if not answer.text:
-        return html.element("div", html.quiet("no text")) if answer.state == "answered" else None
-    return html.text(answer.text, whole=whole, shown=_SHOWN, unfolded=_MOST, height=height)
+    if not answer.text and answer.state != "answered":
+        return None
+    message = answer.answered.result.message
+    return answered_with(message, answer.text, whole=whole, shown=_SHOWN, unfolded=_MOST, height=height)
 
 
 def _failure(answer: Answer) -> Html | None:
@@ -115,7 +129,8 @@ def _growing(written: str, height: str) -> Html:
 def _facts(answer: Answer) -> list[str]:
     """Return what is known: who served it, after whom, time to first token, time, tokens, cost."""
     if answer.answered is None:
-        return [] if answer.ttft is None else [f"first token after {answer.ttft:.2f} s"]
+        first = [] if answer.ttft is None else [f"first token after {answer.ttft:.2f} s"]
+        return [*first, f"{answer.waited:.0f} s so far"]
     result, facts = answer.answered.result, []
     if result.served_by not in (None, result.model):
         facts.append(f"served by {result.served_by}")
@@ -149,5 +164,11 @@ def _running(notebook: Spend) -> str:
     return f"this notebook: {plural(notebook.calls, 'call')}, {_cost(notebook)}"
 
 
+def _in_place(place: str | None) -> list[str]:
+    return [place] if place else []
+
+
 def _line(*facts: str) -> Html | None:
-    return html.element("div", html.quiet(harmless(" · ".join(facts)))) if facts else None
+    if not facts:
+        return None
+    return html.element("div", html.quiet(" · ".join(facts)), style="margin-top:4px", class_=html.NO_MATHS)

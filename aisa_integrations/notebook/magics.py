@@ -113,7 +113,7 @@ class Magics:
     def _ask(self, asked: Asked, board: Board, screen: Screen) -> None:
         with (
             self._clients.asking(asked) as client,
-            contextlib.closing(arriving(client, board.questions, pieces=True)) as arrivals,
+            contextlib.closing(arriving(client, board.questions, pieces=True, meanwhile=screen.waits)) as arrivals,
         ):
             screen.begins()
             for arrival in arrivals:

@@ -17,6 +17,8 @@ View = Callable[[], tuple[str, str]]
 
 # Seconds between two drawings at least: an eye follows no more, and a browser draws the whole output each time.
 _PACE: Final = 0.1
+# Seconds between two drawings where only the time that has passed is new.
+_TICK: Final = 1.0
 # Bytes a second that go to the browser at most.
 _FLOW: Final = 500_000
 
@@ -29,6 +31,9 @@ class Screen(Protocol):
 
     def arrives(self, arrival: Answered | Piece, answer: Answer) -> None:
         """Show what has come."""
+
+    def waits(self) -> None:
+        """Be told, again and again, that nothing comes."""
 
     def ends(self) -> None:
         """Show how it ended."""
@@ -52,7 +57,7 @@ class OutputScreen:
         self._publisher = shell.display_pub
         self._view = view
         self._id = uuid.uuid4().hex
-        self._drawn = False
+        self._drawn = self._behind = False
         self._next = 0.0
 
     def begins(self) -> None:
@@ -61,7 +66,14 @@ class OutputScreen:
 
     def arrives(self, arrival: Answered | Piece, answer: Answer) -> None:
         """Show what has come, if it is time to."""
+        self._behind = True
         if time.monotonic() >= self._next:
+            self._draw()
+
+    def waits(self) -> None:
+        """Show what came since the last drawing, and each second that time passes."""
+        now = time.monotonic()
+        if now >= (self._next if self._behind else self._next + _TICK):
             self._draw()
 
     def ends(self) -> None:
@@ -73,7 +85,7 @@ class OutputScreen:
         self._publisher.publish(
             {"text/html": str(markup), "text/plain": text}, transient={"display_id": self._id}, update=self._drawn
         )
-        self._drawn = True
+        self._drawn, self._behind = True, False
         self._next = time.monotonic() + max(_PACE, len(markup) / _FLOW)
 
 
@@ -100,6 +112,9 @@ class TerminalScreen:
                 self._write(arrival.text)
         else:
             self._settled(answer)
+
+    def waits(self) -> None:
+        """Be told that nothing comes: a terminal shows that by itself."""
 
     def ends(self) -> None:
         """Show what was interrupted, and the total."""

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from aisa_integrations import (
     Result,
 )
 from aisa_integrations.local import LocalGateway
+from tests.lifecycle.watching import descriptors, eventually, no_noise
 from tests.notebook.shells import Notebook, notebook
 
 LONG = " ".join(f"word{number}" for number in range(500))
@@ -240,6 +242,45 @@ def test_it_grows_side_by_side(book: Notebook, gateway: LocalGateway) -> None:
     between = [message.html for message in ran.published if "answering" in message.html]
     assert any("you said Hello" in html and "1 answered" in html for html in between)
     assert "2 answered" in last.html or "2 of 2" in last.html
+
+
+# ---- nothing is left open -------------------------------------------------------------------------------------------
+
+
+def test_cells_that_are_run_again_leave_nothing_open(book: Notebook, gateway: LocalGateway) -> None:
+    gateway.script.fail("o3", "cut_after_content")
+    gateway.script.fail("o1", "connection_reset", times=3)
+    cells = [
+        "%%aisa gpt-4o\nHello",
+        "%%aisa o3\nHello",
+        "%%aisa o1 --no-stream\nHello",
+        "%%aisa gpt-4o --budget 1 --max-tokens 50\nHello",
+        "%%compare gpt-4o gpt-4.1 o3\nHello",
+    ]
+
+    def once() -> None:
+        for cell in cells:
+            book.run(cell)
+
+    once()
+    before, threads = descriptors(), threading.active_count()
+    with no_noise():
+        for _ in range(20):
+            once()
+        # The gateway, in this process too, closes its ends of connections a little later.
+        assert eventually(lambda: descriptors() <= before)
+        assert eventually(lambda: threading.active_count() <= threads)
+        book.run("%unload_ext aisa_integrations")
+        assert eventually(lambda: descriptors() < before)
+
+
+def test_another_key_or_origin_is_another_client(book: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    book.run("%%aisa gpt-4o\nHello")
+    with LocalGateway() as other, no_noise():
+        monkeypatch.setenv("AISA_BASE_URL", other.url)
+        monkeypatch.setenv("AISA_API_KEY", other.api_key)
+        book.run("%%aisa gpt-4o\nHello")
+        assert len(other.requests) == 1
 
 
 # ---- what is shown is text ------------------------------------------------------------------------------------------
