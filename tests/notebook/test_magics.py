@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -384,3 +386,26 @@ def test_nothing_counts_once_the_extension_is_unloaded(book: Notebook) -> None:
     book.run("%%aisa gpt-4o\nHello")
     assert (spend.calls, book.run("%aisa_spend").value.calls) == (0, 1)
     assert spend.cost == Decimal(0)
+
+
+# ---- loading --------------------------------------------------------------------------------------------------------
+
+
+def test_a_magic_that_had_the_name_before_is_there_again_afterwards(gateway: LocalGateway) -> None:
+    with notebook() as book:
+        book.run("%unload_ext aisa_integrations")
+        book.run("get_ipython().register_magic_function(lambda line, cell: print('mine'), 'cell', 'compare')")
+        book.run("%load_ext aisa_integrations")
+        assert "MODEL" in book.run("%%compare\nHello").printed
+        book.run("%unload_ext aisa_integrations")
+        assert book.run("%%compare\nHello").printed == "mine\n"
+
+
+def test_help(book: Notebook) -> None:
+    assert "--fallback <A,B>" in book["get_ipython"]().find_cell_magic("aisa").__doc__
+    assert "MODEL [MODEL ...]" in book["get_ipython"]().find_cell_magic("compare").__doc__
+
+
+def test_importing_the_package_loads_no_notebook() -> None:
+    code = "import sys, aisa_integrations; aisa_integrations.load_ipython_extension; print('IPython' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
