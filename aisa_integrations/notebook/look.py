@@ -46,7 +46,8 @@ def many_answers(board: Board, notebook: Spend, into: str, place: str | None = N
     above.
     """
     if all(answer.state in ("answered", "failed") for answer in board.answers.values()):
-        return html.joined(comparison_html(board.results, board.spend, into), _line(_running(notebook), *_in_place(place)))
+        running = _line(_running(notebook), *_in_place(place))
+        return html.joined(comparison_html(board.results, board.spend, into), running)
     cards = [
         html.card(
             _title(answer),

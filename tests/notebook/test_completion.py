@@ -44,7 +44,7 @@ def test_ids_routes_and_options(typed: str, becomes: list[str], book: Notebook) 
 @pytest.mark.parametrize("typed", ["%%aisa o3 --system gpt-4", "%%aisa o3 --max-tokens gpt-4", "%%aisa o3 -t gpt-4"])
 def test_no_model_where_something_else_belongs(typed: str, book: Notebook) -> None:
     assert not any(
-        "gpt-4" in text.removeprefix(typed) or text != typed and "gpt-4o" in text for text in completed(book, typed)
+        "gpt-4" in text.removeprefix(typed) or (text != typed and "gpt-4o" in text) for text in completed(book, typed)
     )
 
 
