@@ -42,13 +42,12 @@ def catalogue_html(catalogue: Catalogue) -> Html:
         html.element("div", table, style="max-height:32em;overflow:auto") if models else None,
         left_out,
         html.element("div", note),
-        summary=f"{summary} · as of {catalogue.as_of or '?'}",
+        summary=html.joined(f"{summary} · as of ", html.data(catalogue.as_of or "?", limit=40)),
     )
 
 
 def model_html(model: Model) -> Html:
     """Return an output for what is known of one model."""
-    refuses = ", ".join(model.refuses)
     facts: Sequence[tuple[str, str]] = (
         ("developer", model.developer),
         ("family", model.family),
@@ -60,7 +59,7 @@ def model_html(model: Model) -> Html:
         ("sees pictures", _known(model.vision)),
         ("calls tools", _known(model.tools)),
         ("also known as", ", ".join(model.aliases)),
-        ("refuses", refuses),
+        ("refuses", ", ".join(model.refuses)),
         ("instead", ", ".join(model.instead)),
         ("note", model.quirk or ""),
     )
@@ -96,10 +95,9 @@ def _row(model: Model) -> Sequence[str | Html]:
 
 def _served(model: Model) -> Html:
     if model.served:
-        return html.badge(f"listed {model.last_listed}", "good")
-    return html.badge(
-        f"not served as of {model.unavailable_as_of}" if model.unavailable_as_of else "not listed", "warning"
-    )
+        return html.badge(html.data(f"listed {model.last_listed}", limit=60), "good")
+    gone = model.unavailable_as_of
+    return html.badge(html.data(f"not served as of {gone}", limit=60) if gone else "not listed", "warning")
 
 
 def _price(price: Decimal | None) -> str:

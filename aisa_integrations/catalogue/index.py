@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ..display.text import in_a_line
 from .model import Model
 from .spelling import alike, key_and_date
 
@@ -72,7 +73,7 @@ class Catalogue(Mapping[str, Model]):
         return len(self._by_id)
 
     def __repr__(self) -> str:
-        return f"<Catalogue of {len(self)} models as of {self.as_of}>"
+        return f"<Catalogue of {len(self)} models as of {in_a_line(str(self.as_of))}>"
 
     def _repr_html_(self) -> str:
         from .html import catalogue_html

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from ..display.money import usd
 from ..errors import GatewayError
 from . import options
-from .receipt import money
 from .screen import Screen
 
 if TYPE_CHECKING:
@@ -80,4 +80,4 @@ def _lines(wallet: Mapping[str, Decimal | None], reply: Mapping[str, Any]) -> It
 
 
 def _told(amount: Decimal | None) -> str:
-    return "not told" if amount is None else money(amount)
+    return "not told" if amount is None else usd(amount, exact=True)

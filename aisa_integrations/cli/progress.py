@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .receipt import money
+from ..display.money import usd
 from .screen import console
 
 if TYPE_CHECKING:
@@ -76,4 +76,6 @@ def _count(tokens: int | str | None) -> str:
 def _cost(result: Result | None) -> str:
     if result is None or not result.ok:
         return ""
-    return "unknown" if result.cost is None else f"{money(result.cost)} {result.usage.cost_kind or ''}".rstrip()
+    return (
+        "unknown" if result.cost is None else f"{usd(result.cost, exact=True)} {result.usage.cost_kind or ''}".rstrip()
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from ..display.money import usd
 from ..errors import AisaError
 from ..usage import Attempt, Exchange, Usage
 from .wording import in_words
@@ -20,23 +20,18 @@ def receipt(exchange: Exchange) -> str:
     parts = [exchange.served_by or exchange.model or "?", *after, *tokens(exchange.usage), cost(exchange)]
     parts.append(f"{exchange.latency:.1f} s")
     if exchange.usage.credits_remaining is not None:
-        parts.append(f"{money(exchange.usage.credits_remaining)} left")
+        parts.append(f"{usd(exchange.usage.credits_remaining, exact=True)} left")
     return " · ".join(parts)
 
 
 def cost(exchange: Exchange) -> str:
     """Return what a call cost, and whether that was billed or estimated."""
     if exchange.cached:
-        saved = f", {money(exchange.saved)} saved" if exchange.saved is not None else ""
+        saved = f", {usd(exchange.saved, exact=True)} saved" if exchange.saved is not None else ""
         return f"$0 from the cache{saved}"
     if exchange.usage.cost is None:
         return "cost unknown"
-    return f"{money(exchange.usage.cost)} {exchange.usage.cost_kind}"
-
-
-def money(usd: Decimal) -> str:
-    """Return an amount to its last digit: cents would show $0.00 for most calls."""
-    return f"${usd.normalize():f}" if usd else "$0"
+    return f"{usd(exchange.usage.cost, exact=True)} {exchange.usage.cost_kind}"
 
 
 def tokens(usage: Usage) -> tuple[str, ...]:
@@ -49,7 +44,7 @@ def tokens(usage: Usage) -> tuple[str, ...]:
 def total(spend: Spend) -> str:
     """Return what several calls cost: billed, estimated and unknown apart."""
     sums = ((spend.billed, "billed"), (spend.estimated, "estimated"))
-    parts = [f"{money(amount)} {kind}" for amount, kind in sums if amount]
+    parts = [f"{usd(amount, exact=True)} {kind}" for amount, kind in sums if amount]
     if spend.unknown:
         parts.append(f"{spend.unknown} of unknown cost")
     calls = f"{spend.calls} call{'' if spend.calls == 1 else 's'}"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from ..display.money import usd
 from ..errors import AisaError
 from . import options
-from .receipt import money
 from .screen import Screen
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ def _tokens(count: int | None) -> str:
     return f"{count / size:.1f}{unit}" if count < 100 * size else f"{count // size}{unit}"
 
 
-def _about(usd: Decimal) -> str:
+def _about(amount: Decimal) -> str:
     """Return a sum as short as it can be read; never as nothing where there was something. --json has it exactly."""
-    if usd >= Decimal("0.01"):
-        return f"${usd:,.4f}"
-    return money(Decimal(f"{usd:.3g}"))
+    if amount >= Decimal("0.01"):
+        return f"${amount:,.4f}"
+    return usd(Decimal(f"{amount:.3g}"))

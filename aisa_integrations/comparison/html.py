@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from ..display import figures, html, money
+from ..display import cells, figures, html, money
 from ..display.answer import answer, ended_early
 from ..display.exchange import tried
 from ..display.html import Html
@@ -73,10 +73,10 @@ def _figures(results: Sequence[Result]) -> Html:
     headings = ("model", "time", *(["first token"] if streamed else []), "tokens in → out", "cost")
     rows = []
     for result in shown:
-        time = figures.with_bar(figures.seconds(result.latency), result.latency, slowest)
+        time = cells.with_bar(figures.seconds(result.latency), result.latency, slowest)
         first = [figures.seconds(result.ttft)] if streamed else []
         used = figures.in_and_out(result.usage) if result.ok else ""
-        cost = figures.with_bar(_cost(result), result.cost, dearest)
+        cost = cells.with_bar(_cost(result), result.cost, dearest)
         rows.append((_who(result), time, *first, used, cost))
     more = len(results) - len(shown)
     left_out = (
@@ -87,11 +87,11 @@ def _figures(results: Sequence[Result]) -> Html:
 
 def _cost(result: Result) -> Html:
     if result.ok:
-        return figures.amount(result.cost, result.usage.cost_kind)
+        return cells.amount(result.cost, result.usage.cost_kind)
     # A failure has no bill of its own; the requests that it took may have one each.
     costs = [attempt.cost for attempt in result.attempts]
     known = [cost for cost in costs if cost is not None]
-    return figures.amount(None if len(known) < len(costs) else sum(known, Decimal(0)), "billed" if any(known) else None)
+    return cells.amount(None if len(known) < len(costs) else sum(known, Decimal(0)), "billed" if any(known) else None)
 
 
 def _who(result: Result) -> Html:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..usage import Attempt, Exchange, Usage
-from . import figures, html, money
+from . import cells, figures, html, money
 from .answer import answer, ended_early
 from .html import Html
 from .text import plural
@@ -47,7 +47,7 @@ def usage_html(usage: Usage) -> Html:
         f"{name} {figures.tokens(count)}" for name, count in (*facts, ("reasoning", usage.reasoning_tokens)) if count
     ]
     left = () if usage.credits_remaining is None else (f"{money.usd(usage.credits_remaining, exact=True)} left",)
-    return html.panel("Usage", summary=_dotted(*known, figures.amount(usage.cost, usage.cost_kind), *left))
+    return html.panel("Usage", summary=_dotted(*known, cells.amount(usage.cost, usage.cost_kind), *left))
 
 
 def receipt(exchange: Exchange) -> Html:
@@ -61,7 +61,7 @@ def receipt(exchange: Exchange) -> Html:
         saved = "" if exchange.saved is None else f", {money.usd(exchange.saved)} saved"
         cost = html.joined("$0 ", html.badge("from the cache", "good"), saved)
     else:
-        cost = figures.amount(usage.cost, usage.cost_kind)
+        cost = cells.amount(usage.cost, usage.cost_kind)
     left = None if usage.credits_remaining is None else f"{money.usd(usage.credits_remaining, exact=True)} left"
     parts = (who, failed, figures.seconds(exchange.latency), f"{figures.in_and_out(usage)} tokens", cost, left)
     return html.element("div", _dotted(*parts))

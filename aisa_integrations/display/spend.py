@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..usage import Exchange
-from . import figures, html, money
+from . import cells, html, money
 from .frames import COLUMNS
 from .html import Html
 from .text import plural
@@ -43,7 +43,7 @@ def _row(model: str, spend: Spend, largest: Any) -> Sequence[str | Html]:
     cost = money.UNKNOWN if spend.unknown == spend.calls and not spend.cost else money.usd(spend.cost)
     apart = [money.usd(amount) if amount else "" for amount in (spend.billed, spend.estimated)]
     unknown = html.badge(str(spend.unknown), "warning") if spend.unknown else ""
-    bar = figures.with_bar(cost, spend.cost, largest)
+    bar = cells.with_bar(cost, spend.cost or None, largest)
     return (html.code(model), f"{spend.calls:,}", _tokens(spend.exchanges), bar, *apart, unknown)
 
 

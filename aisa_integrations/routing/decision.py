@@ -95,7 +95,7 @@ class RouteDecision:
 
     def __str__(self) -> str:
         outcome = ", then ".join(map(_plain, self.chain)) or "nothing is left"
-        head = f"{_plain(self.route)} · {self.rule} → {outcome}\n{in_a_line(self.reason, 500)}"
+        head = f"{_plain(self.route)} · {_plain(self.rule)} → {outcome}\n{in_a_line(self.reason, 500)}"
         shown = self.candidates[: len(self.chain) + _MOST_DROPPED]
         more = len(self.candidates) - len(shown)
         foot = [f"·  … and {more} more that are left out"] if more else []
@@ -119,7 +119,7 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
         _number(candidate.output_usd_per_1m),
         "?" if candidate.context_tokens is None else f"{candidate.context_tokens:,}",
         "?" if cost is None else f"≤ {usd(cost)}",
-        candidate.why,
+        in_a_line(candidate.why, 200),
     )
 
 
