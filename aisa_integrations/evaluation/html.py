@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ..display import figures, html, money
+from ..display import cells, figures, html, money
 from ..display.html import Html
 from ..display.text import plural
 from ..intervals import Interval
@@ -36,7 +36,7 @@ def evaluation_html(tally: Tally, kept: int, stopped: AisaError | None, name: st
             html.code(model),
             f"{count.calls:,}",
             _failed(count.failed),
-            figures.with_bar(_cost(count), count.cost, largest),
+            cells.with_bar(_cost(count), count.cost, largest),
         )
         for model, count in models[:_MOST_ROWS]
     ]
@@ -97,7 +97,7 @@ def _with_bar(interval: Interval | None, others: Iterable[Interval | None], unit
         return ""
     estimates = [other.estimate for other in others if other is not None]
     largest = max(estimates) if min(estimates) >= 0 else None
-    return figures.with_bar(_interval(interval, unit), interval.estimate, largest)
+    return cells.with_bar(_interval(interval, unit), interval.estimate, largest)
 
 
 def _interval(interval: Interval, unit: str = "") -> Html:

@@ -21,6 +21,7 @@ from .tally import Count, Tally
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 
 class Evaluation(Sequence[Answer]):
@@ -121,6 +122,21 @@ class Evaluation(Sequence[Answer]):
             ImportError: numpy is not installed.
         """
         return summarised(self, self.models, score, confidence)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw what an answer of each model cost against how long it took, with bootstrap intervals.
+
+        Args:
+            ax: where to draw; None is a figure of its own.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from ..display.plots import plot_calls
+        from ..display.points import Timed
+
+        calls = (Timed(one.model, one.ok, one.latency, one.cost, one.cost_kind) for one in self)
+        return plot_calls(calls, ax=ax)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a row of plain values for each answer; see `Answer.to_dict`."""

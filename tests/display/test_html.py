@@ -3,7 +3,7 @@
 from unicodedata import category
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisa_integrations.display import html
@@ -11,6 +11,8 @@ from aisa_integrations.display import text as display_text
 from aisa_integrations.display.text import aligned, harmless, in_a_line, plural
 from tests.display.reading import Page
 
+# A busy machine is slow, which is no fault of what is tested.
+quickly = settings(deadline=None, max_examples=50)
 NASTY = st.lists(
     st.sampled_from(
         [
@@ -69,12 +71,14 @@ def everything(text: str) -> html.Html:
     )
 
 
+@quickly
 @given(NASTY)
 def test_text_makes_no_element_and_no_attribute(text: str) -> None:
     plain = [(name, sorted(attributes)) for name, attributes in Page(everything("x" * len(text))).elements]
     assert [(name, sorted(attributes)) for name, attributes in Page(everything(text)).elements] == plain
 
 
+@quickly
 @given(NASTY)
 def test_a_text_is_read_as_it_was_written(text: str) -> None:
     page = Page(html.text(text, whole="x", shown=1_000_000))
@@ -82,6 +86,7 @@ def test_a_text_is_read_as_it_was_written(text: str) -> None:
     assert page.text.removeprefix("\n" if harmless(text).startswith("\n") else "") == harmless(text)
 
 
+@quickly
 @given(NASTY)
 def test_what_a_terminal_is_given_moves_nothing(text: str) -> None:
     shown = in_a_line(text)

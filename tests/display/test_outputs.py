@@ -39,7 +39,7 @@ from aisa_integrations.comparison import COLUMNS
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.routing import Candidate
 from tests.display.reading import Page
-from tests.display.test_html import NASTY
+from tests.display.test_html import NASTY, quickly
 
 A, B, C = "gpt-4o", "gpt-4.1", "claude-haiku-4-5-20251001"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)></pre>\x1b[2J\u202e$x$"
@@ -85,6 +85,7 @@ def of(text: str) -> dict[str, Any]:
     }
 
 
+@quickly
 @given(NASTY.filter(str.strip) | st.just(HOSTILE))
 def test_nothing_that_others_wrote_becomes_markup(text: str) -> None:
     for name, value in of(text).items():
@@ -92,6 +93,7 @@ def test_nothing_that_others_wrote_becomes_markup(text: str) -> None:
         assert tags == [tag for tag, _ in Page(of("x" * len(text))[name]._repr_html_()).elements], name
 
 
+@quickly
 @given(NASTY.filter(str.strip) | st.just(HOSTILE))
 def test_nothing_that_others_wrote_reaches_a_terminal_as_a_command(text: str) -> None:
     for value in of(text).values():

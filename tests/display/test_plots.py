@@ -16,6 +16,7 @@ from aisa_integrations import compare
 from aisa_integrations.display.labels import named
 from aisa_integrations.display.plots import plot_calls
 from aisa_integrations.display.points import Timed, points
+from aisa_integrations.evaluation import evaluate
 from aisa_integrations.local import LocalGateway
 
 BILLED = Timed("gpt-4o", True, 1.0, Decimal("0.0012"), "billed")
@@ -135,6 +136,15 @@ def test_a_comparison_draws_itself_with_its_further_runs(gateway: LocalGateway) 
     axes = runs[0].plot(*runs[1:])
     assert legend(axes) == ["billed", "cost unknown", "95% bootstrap interval"]
     assert marks(axes)[0].get_ydata()[0] == pytest.approx(float(runs[0]["gpt-4o"].cost or 0))
+
+
+def test_an_evaluation_draws_all_its_answers(gateway: LocalGateway) -> None:
+    gateway.script.set_style("gpt-4.1", usage="none")
+    where: Any = {"api_key": gateway.api_key, "base_url": gateway.url}
+    found = evaluate([{"q": "one"}, {"q": "two, and more"}], ["gpt-4o", "gpt-4.1"], prompt="{q}", **where)
+    axes = found.plot()
+    assert legend(axes) == ["billed", "cost unknown", "95% bootstrap interval"]
+    assert marks(axes)[0].get_ydata()[0] == pytest.approx(float(found.cost.billed) / 2)
 
 
 def test_matplotlib_comes_with_an_extra() -> None:
