@@ -8,7 +8,7 @@ import re
 import secrets
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigurationError, MissingKeyError
@@ -28,6 +28,9 @@ class Unset(Enum):
     """Mark an argument that was not given, where None means something else."""
 
     UNSET = "unset"
+
+    def __bool__(self) -> Literal[False]:
+        return False
 
     def __repr__(self) -> str:
         return "UNSET"

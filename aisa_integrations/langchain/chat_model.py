@@ -14,7 +14,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.tools import BaseTool
-from pydantic import ConfigDict, Field, GetPydanticSchema, PrivateAttr, SecretStr
+from pydantic import ConfigDict, Field, GetPydanticSchema, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import core_schema
 
 from ..chat_body import CHAT_OPTIONS, chat_options
@@ -22,10 +22,10 @@ from ..estimate import estimate_text_tokens, measure_prompt
 from ..policy import Policy, checked_fallbacks
 from ..routing import RouteDecision, explain
 from ..routing.caps import Fallback
-from ..settings import UNSET, Unset, resolve_key, resolve_origin
+from ..settings import UNSET, Unset, resolve_origin
 from ..transport.network import NetworkOptions
 from .binding import BoundChatAisa
-from .connection import Connection, SecretKey, Wanted, connection, secret
+from .connection import Connection, SecretKey, Wanted, checked, connection, hidden
 from .content import PROVIDER, register
 from .errors import ConfigurationError, joining
 from .many_models import ManyModels
@@ -66,7 +66,7 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
         policy: the rest of what to do about failures; an argument above beats the same field here.
         network: how connections are made.
         stream_usage: whether the last chunk of a stream has the tokens in `usage_metadata`.
-        streaming: whether `invoke` streams too; False keeps `stream` from it.
+        streaming: whether `invoke` streams too; None streams where it is asked for, False never.
 
     All the other options of a chat, such as `temperature`, are listed in `ChatOptions`.
 
@@ -78,7 +78,7 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", protected_namespaces=())
 
     model: str
-    api_key: SecretStr | None = Field(default=None, repr=False)
+    api_key: Annotated[SecretStr | str | None, _AS_IT_IS] = Field(default=None, repr=False)
     base_url: str | None = None
     timeout: Annotated[float | Unset | None, _AS_IT_IS] = UNSET
     max_retries: Annotated[int | None, _AS_IT_IS] = None
@@ -86,36 +86,43 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
     policy: Annotated[Policy | None, _AS_IT_IS] = Field(default=None, exclude=True, repr=False)
     network: Annotated[NetworkOptions | None, _AS_IT_IS] = Field(default=None, exclude=True, repr=False)
     stream_usage: bool = True
-    streaming: bool = False
+    streaming: bool | None = None
 
     _connection: tuple[Wanted, Connection] | None = PrivateAttr(default=None)
 
     if not TYPE_CHECKING:  # type checkers take the fields for the signature
 
         def __init__(self, **given: Any) -> None:
+            given["api_key"] = hidden(given.get("api_key"))  # first of all: any later line may raise
             with joining():
-                given["api_key"] = secret(given.get("api_key"))
                 _refuse_unknown(given, type(self).model_fields)
-                super().__init__(**given)
+                given["api_key"] = checked(given["api_key"])
+                try:
+                    super().__init__(**given)
+                except ValidationError as error:
+                    raise ConfigurationError(_told(error)) from None
                 self._settle()
 
     def _settle(self) -> None:
         """Fill in what the environment says, and find out now whether all of it can work."""
         if not isinstance(self.model, str) or not self.model.strip():
             raise ConfigurationError(f"model is the id of a model, such as 'gpt-4o', not {self.model!r}.")
+        for name, kind in (("policy", Policy), ("network", NetworkOptions)):
+            if not isinstance(given := getattr(self, name), kind | None):
+                raise ConfigurationError(f"{name} is a {kind.__name__}, not {type(given).__name__}.")
         if self.fallbacks is not None:
             self.fallbacks = checked_fallbacks(self.fallbacks)
-        self.api_key = self.api_key or SecretKey(resolve_key(None))
         self.base_url = str(resolve_origin(self.base_url))
-        self.policy = self.policy or Policy()
         chat_options(self._options())
         self._connected()
 
     def _connected(self) -> Connection:
         """Return the clients of the settings as they are now: a field may have been set since."""
-        key, policy = secret(self.api_key) or SecretKey(resolve_key(None)), self.policy or Policy()
-        if self.policy is None or key is not self.api_key:
-            self.policy, self.api_key = policy, key
+        if not isinstance(self.api_key, SecretKey):
+            self.api_key = checked(hidden(self.api_key))
+        if self.policy is None:
+            self.policy = Policy()
+        key, policy = self.api_key, self.policy
         wanted: Wanted = (key, self.base_url, self.timeout, self.max_retries, id(policy), id(self.network))
         if self._connection is None or self._connection[0] != wanted:
             self._connection = connection(key, self.base_url, self.timeout, self.max_retries, policy, self.network)
@@ -307,6 +314,10 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
         """Return the id, by the name that other chat models have it under."""
         return self.model
 
+    def __repr_args__(self) -> Any:
+        # Not what langchain-core and the catalogue say of themselves.
+        return [(name, value) for name, value in super().__repr_args__() if name not in ("metadata", "profile")]
+
     @property
     def _llm_type(self) -> str:
         return "aisa-chat"
@@ -359,6 +370,12 @@ def _as_json(fallback: str | Fallback) -> str | Json:
         return fallback
     cap = fallback.max_cost_usd
     return {"model": fallback.model, "max_cost_usd": None if cap is None else str(cap)}
+
+
+def _told(error: ValidationError) -> str:
+    """Return what is wrong with the arguments, without their values: a key may be among them in the wrong place."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}=…: {each['msg']}" for each in found) + "."
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from ..forks import renew_after_fork
 from ..gateway_client import AsyncGatewayClient, GatewayClient
 from ..policy import Policy
-from ..settings import ApiKey, Settings, Unset, concealed, given_key, resolve_settings
+from ..settings import ApiKey, Settings, Unset, concealed, given_key, resolve_key, resolve_settings
 from ..transport.network import NetworkOptions
 
 
@@ -49,16 +49,25 @@ class SecretKey(SecretStr):
         return (SecretKey, (self.key,))
 
 
-def secret(api_key: object) -> SecretKey | None:
-    """Return a key from what a caller gave for it; None for nothing.
+def hidden(api_key: object) -> object:
+    """Return what a caller gave as a key so that nothing shows it, unchecked; None for nothing. It never raises."""
+    if isinstance(api_key, SecretStr) and not isinstance(api_key, SecretKey):
+        api_key = api_key.get_secret_value()
+    key = concealed(api_key)
+    return SecretKey(key) if isinstance(key, ApiKey) else key
+
+
+def checked(api_key: object) -> SecretKey:
+    """Return a key that was given and hidden, or that of `AISA_API_KEY`.
 
     Raises:
+        MissingKeyError: there is none.
         ConfigurationError: it is no key.
     """
-    if isinstance(api_key, SecretKey) or api_key is None:
+    if isinstance(api_key, SecretKey):
+        given_key(api_key.key)
         return api_key
-    key = concealed(api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key)
-    return None if key is None else SecretKey(given_key(key))
+    return SecretKey(resolve_key(api_key))
 
 
 class Connection:

@@ -17,6 +17,7 @@ from aisa_integrations import (
     genai_client,
     openai_client,
 )
+from aisa_integrations.transport.network import NetworkOptions
 
 HELLO = "Say hello"
 MESSAGES = [{"role": "user", "content": HELLO}]
@@ -152,14 +153,39 @@ def _gateway(name: str, make: Callable[..., Any], *, is_async: bool) -> Face:
     )
 
 
+def _chat_aisa(name: str, call: str, stream: str, close: str, *, is_async: bool) -> Face:
+    return Face(
+        name,
+        _make_chat_aisa,
+        call=lambda client, text=HELLO: getattr(client, call)(text),
+        open=lambda client: getattr(client, stream)(HELLO),
+        text=lambda message: str(message.text),
+        piece=lambda chunk: str(chunk.text),
+        close=lambda client: getattr(client, close)(),
+        is_async=is_async,
+        model="gpt-4o",
+    )
+
+
+def _make_chat_aisa(api_key: str | None = None, **settings: Any) -> Any:
+    from aisa_integrations import ChatAisa  # here, for the processes of their own that need no langchain
+
+    network = {name: settings.pop(name) for name in ("limits", "verify", "proxy") if name in settings}
+    if network:
+        settings["network"] = NetworkOptions(**network)
+    return ChatAisa(model="gpt-4o", api_key=api_key, **settings)
+
+
 OPENAI = _openai("openai", openai_client, is_async=False)
 ASYNC_OPENAI = _openai("async openai", async_openai_client, is_async=True)
 GENAI = _genai("genai", lambda client: client, lambda client: client.close(), is_async=False)
 GENAI_AIO = _genai("genai aio", lambda client: client.aio, lambda client: client.aio.aclose(), is_async=True)
 GATEWAY = _gateway("gateway", GatewayClient, is_async=False)
 ASYNC_GATEWAY = _gateway("async gateway", AsyncGatewayClient, is_async=True)
+CHAT_AISA = _chat_aisa("ChatAisa", "invoke", "stream", "close", is_async=False)
+ASYNC_CHAT_AISA = _chat_aisa("async ChatAisa", "ainvoke", "astream", "aclose", is_async=True)
 
-FACES = (OPENAI, ASYNC_OPENAI, GENAI, GENAI_AIO, GATEWAY, ASYNC_GATEWAY)
+FACES = (OPENAI, ASYNC_OPENAI, GENAI, GENAI_AIO, GATEWAY, ASYNC_GATEWAY, CHAT_AISA, ASYNC_CHAT_AISA)
 SYNC_FACES = tuple(face for face in FACES if not face.is_async)
 ASYNC_FACES = tuple(face for face in FACES if face.is_async)
 SDK_FACES = (OPENAI, ASYNC_OPENAI, GENAI, GENAI_AIO)

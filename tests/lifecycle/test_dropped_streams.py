@@ -59,7 +59,7 @@ def left_by_an_error(face: Face, client: Any) -> None:
 
 
 # These ask at the first piece only.
-LATE = {"genai", "genai aio", "async gateway"}
+LATE = {"genai", "genai aio", "async gateway", "ChatAisa", "async ChatAisa"}
 SYNC_WAYS = [never_begun, half_read, left_by_break, left_by_an_error]
 
 
