@@ -26,9 +26,11 @@ COMPARISONS = {
     "openai": ("openai_clients", "openai_client() / stock openai"),
     "gateway": ("gateway_clients", "GatewayClient / bare httpx2"),
     "failover": ("failover", "a failed first model"),
+    "langchain": ("langchain_models", "ChatAisa / ChatOpenAI"),
+    "compare": ("langchain_fan_out", "compare_with through a chain"),
     "many": ("many_at_once", "1,000 calls at once"),
 }
-PACKAGES = ("openai", "httpx2", "httpcore2", "jiter")
+PACKAGES = ("openai", "httpx2", "httpcore2", "jiter", "langchain-core", "langchain-openai")
 
 
 def main() -> None:

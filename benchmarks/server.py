@@ -2,7 +2,7 @@
 
 It speaks HTTP/1.1 with keep-alive, and the model's name says what it answers: `chunks-200` a stream of as many events,
 each in an HTTP chunk of its own and all of them written at once; `fails-500` that status; `after-200` a completion
-after so many milliseconds; anything else a completion.
+after so many milliseconds, whatever follows them; anything else a completion.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _USAGE = {
 _TEXT = "The sky is blue because air scatters short waves of light more than long ones, and blue is short. " * 4
 _CHUNKS = re.compile(rb'"model": ?"chunks-(\d+)"')
 _FAILS = re.compile(rb'"model": ?"fails-(\d+)"')
-_AFTER = re.compile(rb'"model": ?"after-(\d+)"')
+_AFTER = re.compile(rb'"model": ?"after-(\d+)')
 _LENGTH = re.compile(rb"content-length: ?(\d+)", re.IGNORECASE)
 
 

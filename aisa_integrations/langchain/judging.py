@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel
@@ -40,7 +41,21 @@ def _is_cut(output: Any, message: AIMessage | None) -> bool:
 
 def _is_invalid(output: Any, message: AIMessage | None) -> bool:
     unread = isinstance(output, dict) and "raw" in output and output.get("parsing_error") is not None
-    return unread or (message is not None and bool(message.invalid_tool_calls))
+    return unread or (message is not None and (bool(message.invalid_tool_calls) or _has_broken_calls(message)))
+
+
+def _has_broken_calls(message: AIMessage) -> bool:
+    """Say whether a streamed call's arguments are no JSON: langchain-core takes what there is of them for all."""
+    chunks = message.tool_call_chunks if isinstance(message, AIMessageChunk) else ()
+    return not all(_is_json(chunk["args"]) for chunk in chunks if chunk["args"])
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 NAMED: Final[Mapping[str, Callable[[Any, AIMessage | None], bool]]] = MappingProxyType(
@@ -120,11 +135,13 @@ def complaint(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def unread(error: BaseException, judges: Iterable[When]) -> str | None:
-    """Return why what a structured model gave could not be read, where that is among the reasons; else None."""
-    if isinstance(error, RefusalError):
-        return "refusal" if "refusal" in judges else None
-    return f"invalid: {error}" if isinstance(error, OutputParserException) and "invalid" in judges else None
+def unread(error: BaseException, judges: Iterable[When]) -> str:
+    """Return why what a structured model gave could not be read; where that is among no judge's reasons, raise it."""
+    if isinstance(error, RefusalError) and "refusal" in judges:
+        return "refusal"
+    if isinstance(error, OutputParserException) and "invalid" in judges:
+        return f"invalid: {error}"
+    raise error
 
 
 def _name_of(judge: Any) -> str:
