@@ -203,7 +203,7 @@ class _Climb:
             yield _Ask(hearing, model, self._input, self._options, f"model:{name}", is_last=is_last)
             self._was_live = is_last
             if hearing.error is not None:
-                reason = unread(hearing.error, judges)
+                reason: str | None = unread(hearing.error, judges)
             else:
                 reason = yield from self._judged(hearing.output, judges)
             self._path.append({"model": name, **_told(hearing), "reason": reason})
