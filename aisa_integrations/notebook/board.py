@@ -86,10 +86,15 @@ class Answer:
 
 
 class Board:
-    """The answers of one cell, in the order in which the models were named."""
+    """The answers of one cell, in the order in which the models were named.
+
+    Attributes:
+        notes: what the library logged meanwhile.
+    """
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self.questions = list(questions)
+        self.notes: list[str] = []
         self.answers = {question.model: Answer(question) for question in questions}
 
     def take(self, arrival: Answered | Piece) -> Answer:

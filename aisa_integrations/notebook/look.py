@@ -28,12 +28,16 @@ _BESIDE: Final = 3_000
 # An answer is what the cell is for: it is not folded, and whoever finds it long folds the cell's output.
 _SHOWN: Final = 20_000
 _MOST: Final = 200_000
+_NOTES: Final = 8
+_LINE: Final = "margin-top:4px;font-size:13px"
 
 
-def one_answer(answer: Answer, notebook: Spend, into: str, place: str | None = None) -> Html:
+def one_answer(board: Board, notebook: Spend, into: str, place: str | None = None) -> Html:
     """Return the output of `%%aisa`; `place` says whose answers these are, where they are not the live gateway's."""
+    (answer,) = board.answers.values()
     return html.panel(
         _title(answer),
+        _notes(board),
         _text(answer, _ALONE, f"{into}.response", "none"),
         _line(*_facts(answer), _running(notebook), *_in_place(place)),
     )
@@ -47,7 +51,7 @@ def many_answers(board: Board, notebook: Spend, into: str, place: str | None = N
     """
     if all(answer.state in ("answered", "failed") for answer in board.answers.values()):
         running = _line(_running(notebook), *_in_place(place))
-        return html.joined(comparison_html(board.results, board.spend, into), running)
+        return html.joined(comparison_html(board.results, board.spend, into), _notes(board), running)
     cards = [
         html.card(
             _title(answer),
@@ -58,7 +62,7 @@ def many_answers(board: Board, notebook: Spend, into: str, place: str | None = N
         for model, answer in board.answers.items()
     ]
     totals = html.joined(summary(board, notebook), *([" ", html.badge(place)] if place else []))
-    return html.panel(plural(len(cards), "model"), html.side_by_side(cards), summary=totals)
+    return html.panel(plural(len(cards), "model"), html.side_by_side(cards), _notes(board), summary=totals)
 
 
 def summary(board: Board, notebook: Spend) -> str:
@@ -135,8 +139,6 @@ def _facts(answer: Answer) -> list[str]:
     result, facts = answer.answered.result, []
     if result.served_by not in (None, result.model):
         facts.append(f"served by {result.served_by}")
-    if result.ok and (failed := [f"{one.model} ({one.cause})" for one in result.attempts if one.cause is not None]):
-        facts.append(f"after {', '.join(failed)}")
     if answer.question.streams and result.ttft is not None:
         facts.append(f"first token after {result.ttft:.2f} s")
     facts.append(f"{result.latency:.2f} s in all")
@@ -165,6 +167,16 @@ def _running(notebook: Spend) -> str:
     return f"this notebook: {plural(notebook.calls, 'call')}, {_cost(notebook)}"
 
 
+def _notes(board: Board) -> Html | None:
+    """Return what happened on the way, the last of it where there is much."""
+    notes = list(board.notes)
+    if not notes:
+        return None
+    left_out = [f"{plural(len(notes) - _NOTES, 'note')} before"] if len(notes) > _NOTES else []
+    lines = [html.element("div", html.quiet(html.data(note, limit=300))) for note in left_out + notes[-_NOTES:]]
+    return html.element("div", *lines, class_=html.NO_MATHS)
+
+
 def _in_place(place: str | None) -> list[str]:
     return [place] if place else []
 
@@ -172,4 +184,4 @@ def _in_place(place: str | None) -> list[str]:
 def _line(*facts: str) -> Html | None:
     if not facts:
         return None
-    return html.element("div", html.quiet(" · ".join(facts)), style="margin-top:4px", class_=html.NO_MATHS)
+    return html.element("div", html.quiet(" · ".join(facts)), style=_LINE, class_=html.NO_MATHS)

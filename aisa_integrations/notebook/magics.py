@@ -19,6 +19,7 @@ from .arguments import AISA, COMPARE, Asked, Parser, read
 from .board import Board
 from .brief import briefly
 from .clients import Clients
+from .notes import noted
 from .screens import Screen, View, screen_of
 from .spending import Spending
 
@@ -40,10 +41,9 @@ class Magics:
     @no_var_expand
     def aisa(self, line: str, cell: str) -> None:
         asked, board = self._read(AISA, line, cell)
-        (answer,) = board.answers.values()
 
         def view() -> tuple[str, str]:
-            shown = look.one_answer(answer, self._spending.notebook, asked.into, self._clients.place(asked))
+            shown = look.one_answer(board, self._spending.notebook, asked.into, self._clients.place(asked))
             return shown, look.plain(board)
 
         self._answer(asked, board, view, lambda: board.results[0])
@@ -112,6 +112,7 @@ class Magics:
 
     def _ask(self, asked: Asked, board: Board, screen: Screen) -> None:
         with (
+            noted(board.notes),
             self._clients.asking(asked) as client,
             contextlib.closing(arriving(client, board.questions, pieces=True, meanwhile=screen.waits)) as arrivals,
         ):

@@ -101,6 +101,8 @@ class TerminalScreen:
         self._board = board
         self._total = total
         self._alone = len(board.answers) == 1
+        self._begun = False
+        self._noted = 0
 
     def begins(self) -> None:
         """Say that the models were asked: here the prompt shows it."""
@@ -109,6 +111,9 @@ class TerminalScreen:
         """Show what has come."""
         if isinstance(arrival, Piece):
             if self._alone:
+                if not self._begun:
+                    self._note()
+                self._begun = True
                 self._write(arrival.text)
         else:
             self._settled(answer)
@@ -129,10 +134,17 @@ class TerminalScreen:
             self._write(f"── {answer.question.model}\n{said}")
         elif answer.ttft is None:
             self._write(said)  # it came whole
-        self._write(("\n" if said else "") + f"· {receipt(answer)}\n")
+        self._write("\n" if said else "")
+        self._note()
+        self._write(f"· {receipt(answer)}\n")
         error = answer.answered.result.error if answer.answered is not None else None
         if error is not None and not self._alone:
             self._write(f"{type(error).__name__}: {error}\n")
+
+    def _note(self) -> None:
+        while self._noted < len(self._board.notes):
+            self._write(f"· {self._board.notes[self._noted]}\n")
+            self._noted += 1
 
     def _write(self, text: str) -> None:
         sys.stdout.write(harmless(text))

@@ -88,7 +88,10 @@ def test_who_answered_after_whom_is_shown(book: Notebook, gateway: LocalGateway)
     gateway.script.fail("gpt-4o", "server_error")
     ran = book.run("%%aisa gpt-4o --fallback gpt-4.1,gpt-4.1-mini\nHello")
     assert book["_aisa"].served_by == "gpt-4.1"
-    assert "served by gpt-4.1 · after gpt-4o (server_error)" in ran.html
+    assert "served by gpt-4.1 · " in ran.html
+    # In the output, and not in red below it.
+    assert "gpt-4o failed (server_error, status 500); asking gpt-4.1" in ran.html
+    assert ran.printed == ""
 
 
 def test_nothing_that_was_not_named_is_asked(book: Notebook, gateway: LocalGateway) -> None:

@@ -28,6 +28,15 @@ def test_an_answer(stream: str, book: Notebook, gateway: LocalGateway) -> None:
     assert ran.published == []
 
 
+def test_who_was_asked_instead_is_said_before_the_answer(book: Notebook, gateway: LocalGateway) -> None:
+    gateway.script.fail("gpt-4o", "server_error")
+    ran = book.run("%%aisa gpt-4o --fallback o3\nHello")
+    note, answer, receipt, _ = ran.printed.splitlines()
+    assert note == "· gpt-4o failed (server_error, status 500); asking o3"
+    assert answer == book["_aisa"].response
+    assert "served by o3" in receipt
+
+
 def test_an_error(book: Notebook, gateway: LocalGateway) -> None:
     gateway.script.fail("gpt-4o", "model_gated")
     ran = book.run("%%aisa gpt-4o\nHello")
