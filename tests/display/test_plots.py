@@ -6,11 +6,13 @@ import warnings
 from decimal import Decimal
 from typing import Any
 
+import nbformat
 import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.text import Annotation
+from nbclient import NotebookClient
 
 from aisa_integrations import compare
 from aisa_integrations.display.labels import named
@@ -159,3 +161,16 @@ except ImportError as error:
 """
     said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert said == 'plot() needs matplotlib: pip install "aisa-integrations[notebook]"\n'
+
+
+def test_a_notebook_shows_the_plot_and_pyplot_keeps_nothing() -> None:
+    book = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("from aisa_integrations import Comparison\naxes = Comparison([], []).plot()"),
+            nbformat.v4.new_code_cell("from matplotlib import pyplot\npyplot.get_fignums()"),
+        ]
+    )
+    NotebookClient(book, timeout=120).execute()
+    drawing, after = book.cells
+    assert [sorted(output["data"]) for output in drawing.outputs] == [["image/png", "text/plain"]]
+    assert after.outputs[0]["data"]["text/plain"] == "[]"
