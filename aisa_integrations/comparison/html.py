@@ -66,8 +66,9 @@ def _content(result: Result, whole: str, unfolded: int) -> Html:
 
 def _figures(results: Sequence[Result]) -> Html:
     shown = results[:_MOST_ROWS]
-    slowest = max((result.latency for result in shown), default=None)
-    dearest = max((result.cost for result in shown if result.cost is not None), default=None)
+    # One alone has nothing to be compared with.
+    slowest = max(result.latency for result in shown) if len(shown) > 1 else None
+    dearest = max((result.cost or 0 for result in shown), default=None) if len(shown) > 1 else None
     # A plain reply comes whole: its first content came with the rest.
     streamed = any(result.ttft is not None and result.latency - result.ttft > 0.005 for result in shown)
     headings = ("model", "time", *(["first token"] if streamed else []), "tokens in → out", "cost")

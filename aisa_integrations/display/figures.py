@@ -6,8 +6,8 @@ from ..usage import Usage
 
 
 def seconds(value: float | None) -> str:
-    """Write seconds: `0.45 s`; nothing where there are none."""
-    return "" if value is None else f"{value:,.2f} s"
+    """Write seconds: `0.45 s`, `0.004 s`; nothing where there are none."""
+    return "" if value is None else f"{value:,.{2 if value >= 0.1 else 3}f} s"
 
 
 def tokens(count: int | None) -> str:
