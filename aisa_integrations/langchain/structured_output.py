@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
-from operator import itemgetter
+from contextlib import suppress
 from typing import Any, Final, Literal, cast
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk
 from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
-from langchain_core.runnables import Runnable, RunnableMap, RunnableParallel, RunnablePassthrough, RunnableSequence
+from langchain_core.runnables import AddableDict, Runnable, RunnableGenerator, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_json_markdown, parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -139,6 +139,23 @@ class SchemaParser(BaseTransformOutputParser[Any]):
         for found in reading.finish():
             yield found
 
+    # The message beside what is read in it. What is no answer is a value then, at a stream's end too.
+
+    def beside_raw(self, input: Iterator[BaseMessage]) -> Iterator[AddableDict]:
+        """Give each piece as `raw`, what is found in them as `parsed`, and how it ended as `parsing_error`."""
+        reading = _Reading(self)
+        for piece in input:
+            yield from reading.beside(piece)
+        yield reading.ending()
+
+    async def abeside_raw(self, input: AsyncIterator[BaseMessage]) -> AsyncIterator[AddableDict]:
+        """Do the same from asyncio."""
+        reading = _Reading(self)
+        async for piece in input:
+            for told in reading.beside(piece):
+                yield told
+        yield reading.ending()
+
 
 class _Reading:
     """What a stream amounts to so far, and what was read in it."""
@@ -158,6 +175,26 @@ class _Reading:
         """Give what is found in the whole, where it is something new."""
         if self._whole is not None:
             yield from self._news(partial=False)
+
+    def beside(self, piece: BaseMessage) -> Iterator[AddableDict]:
+        """Give a piece as `raw`, and what is found once it is there."""
+        yield AddableDict(raw=piece)
+        # Of a whole message there is nothing to be had before its end.
+        if isinstance(piece, BaseMessageChunk):
+            with suppress(OutputParserException, RefusalError):  # told at the end
+                yield from (AddableDict(parsed=found) for found in self.add(piece))
+        else:
+            self._whole = _generation(piece)
+
+    def ending(self) -> AddableDict:
+        """Return what is found in the whole, or why nothing is."""
+        try:
+            found = self._parser.parse_result([self._whole])
+        except (OutputParserException, RefusalError) as error:
+            return AddableDict(parsed=None, parsing_error=error)
+        # Said twice, what can be added up would be added up.
+        news = {} if found == self._found else {"parsed": found}
+        return AddableDict(**news, parsing_error=None)
 
     def _news(self, *, partial: bool) -> Iterator[Any]:
         found = self._parser.parse_result([self._whole], partial=partial)
@@ -214,25 +251,16 @@ class StructuredChat(RunnableSequence[Any, Any], ManyModels):
         )
 
     @property
-    def _model(self) -> ManyModels:
-        """Return the model itself, which is inside a map where its message is given too."""
-        return cast(ManyModels, self.first.steps__["raw"] if isinstance(self.first, RunnableParallel) else self.first)
-
-    @property
     def _asked(self) -> str:
-        return self._model._asked
+        return cast(ManyModels, self.first)._asked
 
     def _for_model(self, model: str, *, alone: bool) -> StructuredChat:
-        other = self._model._for_model(model, alone=alone)
-        first: Runnable[Any, Any] = RunnableMap(raw=other) if isinstance(self.first, RunnableParallel) else other
-        return StructuredChat(first=first, middle=self.middle, last=self.last)
+        other: Any = cast(ManyModels, self.first)._for_model(model, alone=alone)
+        return StructuredChat(first=other, middle=self.middle, last=self.last)
 
 
 def structured(llm: Runnable[Any, Any], parser: SchemaParser, *, include_raw: bool) -> StructuredChat:
     """Return a model and its parser as one runnable; with `include_raw`, a dict of `raw`, `parsed`, `parsing_error`."""
     if not include_raw:
         return StructuredChat(first=llm, last=parser)
-    parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    tolerant = parsed.with_fallbacks([failed], exception_key="parsing_error")
-    return StructuredChat(first=RunnableMap(raw=llm), last=tolerant)
+    return StructuredChat(first=llm, last=RunnableGenerator(parser.beside_raw, parser.abeside_raw))

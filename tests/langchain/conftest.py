@@ -67,20 +67,20 @@ class Way:
         return asyncio.run(ask())
 
 
-def _named(way: Way) -> str:
+def named(way: Way) -> str:
     return ("stream" if way.streams else "invoke") + ("-async" if way.is_async else "")
 
 
 WAYS = [Way(streams, is_async) for streams in (False, True) for is_async in (False, True)]
 
 
-@pytest.fixture(params=WAYS, ids=_named)
+@pytest.fixture(params=WAYS, ids=named)
 def way(request: pytest.FixtureRequest) -> Way:
     chosen: Way = request.param
     return chosen
 
 
-@pytest.fixture(params=[way for way in WAYS if way.streams], ids=_named)
+@pytest.fixture(params=[way for way in WAYS if way.streams], ids=named)
 def stream_way(request: pytest.FixtureRequest) -> Way:
     chosen: Way = request.param
     return chosen
