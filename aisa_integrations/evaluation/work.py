@@ -56,7 +56,7 @@ class Work:
     """Hand tasks out and take what they come to; every answer is in the journal before it counts.
 
     Rows are read as they are needed, and calls are made of a few of them at a time: the model with the fewest calls
-    under way is asked next, and none gets further ahead of the slowest than a window of rows.
+    under way is asked next, about the earliest row, and none gets further ahead of the slowest than a window of rows.
 
     Args:
         rows: what to ask about.
@@ -107,7 +107,7 @@ class Work:
         waiting = [model for model, queue in self._queues.items() if queue]
         if not waiting:
             return None
-        model = min(waiting, key=self._under_way.__getitem__)
+        model = min(waiting, key=lambda one: (self._under_way[one], self._queues[one][0].row.number))
         call = self._queues[model].popleft()
         self._under_way[model] += 1
         assert isinstance(call.question, Question)
