@@ -15,7 +15,7 @@ MODELS = ["gpt-4o", "gpt-4.1"]
 # Some with ids of their own, some that are told apart by what they hold, and some that nothing tells apart.
 ROWS: list[dict[str, Any]] = [
     {
-        **({"id": f"q{number}"} if number % 2 else {}),
+        **({"id": f"q{number}"} if number % 3 == 0 else {}),
         "text": f"row {number - number % 5 if number % 5 == 1 else number}",
     }
     for number in range(150)
