@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ab_testing import ABSummary
     from .budget import Budget, BudgetState
     from .cache import Cache
     from .clients.gemini import genai_client
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ABSummary",
     "AisaError",
     "AllModelsFailedError",
     "AsyncGatewayClient",
@@ -109,6 +111,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ABSummary": "ab_testing",
     "AsyncGatewayClient": "gateway_client",
     "Attempt": "usage",
     "Budget": "budget",

@@ -135,7 +135,9 @@ def _failed_cost(exchanges: Sequence[Exchange]) -> Decimal | None:
         return None
     spend = Spend()
     for exchange in exchanges:
-        attempts = exchange.attempts[: -1 if exchange.served_by is not None else None]
+        # The last attempt's is `cost_usd`, but for one that was cut before its bill came.
+        has_bill = exchange.served_by is not None and (exchange.error is None or exchange.usage.cost is not None)
+        attempts = exchange.attempts[: -1 if has_bill else None]
         spend.record(Exchange(exchange.model, None, attempts, error=exchange.error or "none"))
     return None if spend.unknown else spend.billed
 
