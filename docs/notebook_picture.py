@@ -16,7 +16,7 @@ import nbformat
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "compare_notebook.svg"
-WIDTH, HEIGHT = 780, 576
+WIDTH, HEIGHT = 780, 536
 PAGE = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
 <title>%%compare in a notebook</title>
