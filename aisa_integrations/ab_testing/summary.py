@@ -25,6 +25,7 @@ from .row import Row
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 Figures = Mapping[str, Interval | None]
 
@@ -182,6 +183,31 @@ class ABSummary(Mapping[str, Arm]):
             raise ImportError('to_pandas() needs pandas: pip install "aisa-integrations[eval]"') from error
         numbers = ("estimate", "low", "high", "difference", "difference_low", "difference_high")
         return pandas.DataFrame(self.to_dicts()).astype(dict.fromkeys(numbers, "float64"))
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw what an answer of each model cost against how long it took, with bootstrap intervals.
+
+        Args:
+            ax: where to draw; None is a figure of its own.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from ..display.plots import plot_calls
+        from ..display.points import Timed
+
+        ended = (row for row in self.rows if row.outcome != "cancelled")
+        timed = (Timed(row.arm, row.outcome == "answered", row.latency_s, row.cost_usd, row.cost_kind) for row in ended)
+        return plot_calls(timed, ax=ax)
+
+    def _repr_html_(self) -> str:
+        from .html import summary_html
+
+        measured = [(name, measure.label, measure.unit) for name, measure in _MEASURES.items()]
+        return summary_html(self, [("error_rate", "error rate", "%"), *measured])
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def __repr__(self) -> str:
         title = f"A/B test of {plural(len(self), 'model')}: {plural(len(self.rows), 'call')}"

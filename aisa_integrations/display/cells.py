@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from . import html, money
 from .html import Html
+
+if TYPE_CHECKING:
+    from ..intervals import Interval
 
 
 def amount(cost: Decimal | None, kind: str | None) -> Html:
@@ -20,3 +25,10 @@ def with_bar(shown: str | Html, value: float | Decimal | None, largest: float | 
     if value is None or not largest:
         return html.joined(shown)
     return html.joined(shown, html.bar(float(value) / float(largest), "accent"))
+
+
+def interval(figure: Interval, write: Callable[[float], str] = "{:.3g}".format) -> Html:
+    """Return a figure and, set back, the range that it may as well have had."""
+    if figure.low is None or figure.high is None:
+        return html.joined(write(figure.estimate))
+    return html.joined(write(figure.estimate), " ", html.quiet(f"{write(figure.low)} to {write(figure.high)}"))

@@ -88,7 +88,7 @@ def _not_scored(model: ModelSummary) -> Html:
 def _pair_row(pair: Pair) -> Sequence[str | Html]:
     which = html.joined(html.code(pair.model), " against ", html.code(pair.other))
     verdict = html.badge("clear", "good") if pair.is_clear else html.badge("no clear difference")
-    return (which, f"{pair.wins:,}", f"{pair.ties:,}", f"{pair.losses:,}", _interval(pair.rate), verdict)
+    return (which, f"{pair.wins:,}", f"{pair.ties:,}", f"{pair.losses:,}", cells.interval(pair.rate), verdict)
 
 
 def _with_bar(interval: Interval | None, others: Iterable[Interval | None], unit: str = "") -> str | Html:
@@ -97,14 +97,7 @@ def _with_bar(interval: Interval | None, others: Iterable[Interval | None], unit
         return ""
     estimates = [other.estimate for other in others if other is not None]
     largest = max(estimates) if min(estimates) >= 0 else None
-    return cells.with_bar(_interval(interval, unit), interval.estimate, largest)
-
-
-def _interval(interval: Interval, unit: str = "") -> Html:
-    shown = f"{interval.estimate:.3g}{unit}"
-    if interval.low is None or interval.high is None:
-        return html.joined(shown)
-    return html.joined(shown, " ", html.quiet(f"{interval.low:.3g} to {interval.high:.3g}"))
+    return cells.with_bar(cells.interval(interval, lambda value: f"{value:.3g}{unit}"), interval.estimate, largest)
 
 
 def _failed(failed: int) -> str | Html:
