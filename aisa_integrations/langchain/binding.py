@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_core.language_models import LanguageModelInput, chat_models
-from langchain_core.runnables import RunnableBinding
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models.chat_models import _ChatModelBinding
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ..routing import RouteDecision
@@ -17,17 +17,12 @@ from .structured_output import METHODS, Method, SchemaParser, StructuredChat, st
 from .tools import joined_tools, name_of, wire_tool_choice, wire_tools
 
 if TYPE_CHECKING:
-    from langchain_core.language_models.chat_models import _ChatModelBinding as Binding
-
     from .chat_model import ChatAisa
-else:
-    # Its own form of a chat model's binding, which langchain-core has from 1.8 on; the same at run time.
-    Binding = getattr(chat_models, "_ChatModelBinding", RunnableBinding)
 
 Json = dict[str, Any]
 
 
-class BoundChatAisa(Binding, ManyModels):
+class BoundChatAisa(_ChatModelBinding, ManyModels):
     """A `ChatAisa` with arguments that each of its calls is given.
 
     langchain-core's own binding hands `with_structured_output` and its like on to the model alone: what was bound, such

@@ -141,20 +141,28 @@ class SchemaParser(BaseTransformOutputParser[Any]):
 
     # The message beside what is read in it. What is no answer is a value then, at a stream's end too.
 
-    def beside_raw(self, input: Iterator[BaseMessage]) -> Iterator[AddableDict]:
+    def beside_raw(self, input: Iterator[BaseMessage]) -> Iterator[RawAndParsed]:
         """Give each piece as `raw`, what is found in them as `parsed`, and how it ended as `parsing_error`."""
         reading = _Reading(self)
         for piece in input:
             yield from reading.beside(piece)
         yield reading.ending()
 
-    async def abeside_raw(self, input: AsyncIterator[BaseMessage]) -> AsyncIterator[AddableDict]:
+    async def abeside_raw(self, input: AsyncIterator[BaseMessage]) -> AsyncIterator[RawAndParsed]:
         """Do the same from asyncio."""
         reading = _Reading(self)
         async for piece in input:
             for told in reading.beside(piece):
                 yield told
         yield reading.ending()
+
+
+class RawAndParsed(AddableDict):
+    """A message and what was read in it, or what is new of the two: messages add up, what is read is read anew."""
+
+    def __add__(self, other: AddableDict) -> RawAndParsed:
+        raw = super().__add__(AddableDict(raw=other["raw"])) if "raw" in other else self
+        return RawAndParsed({**raw, **{name: value for name, value in other.items() if name != "raw"}})
 
 
 class _Reading:
@@ -176,25 +184,23 @@ class _Reading:
         if self._whole is not None:
             yield from self._news(partial=False)
 
-    def beside(self, piece: BaseMessage) -> Iterator[AddableDict]:
+    def beside(self, piece: BaseMessage) -> Iterator[RawAndParsed]:
         """Give a piece as `raw`, and what is found once it is there."""
-        yield AddableDict(raw=piece)
+        yield RawAndParsed(raw=piece)
         # Of a whole message there is nothing to be had before its end.
         if isinstance(piece, BaseMessageChunk):
             with suppress(OutputParserException, RefusalError):  # told at the end
-                yield from (AddableDict(parsed=found) for found in self.add(piece))
+                yield from (RawAndParsed(parsed=found) for found in self.add(piece))
         else:
             self._whole = _generation(piece)
 
-    def ending(self) -> AddableDict:
+    def ending(self) -> RawAndParsed:
         """Return what is found in the whole, or why nothing is."""
         try:
             found = self._parser.parse_result([self._whole])
         except (OutputParserException, RefusalError) as error:
-            return AddableDict(parsed=None, parsing_error=error)
-        # Said twice, what can be added up would be added up.
-        news = {} if found == self._found else {"parsed": found}
-        return AddableDict(**news, parsing_error=None)
+            return RawAndParsed(parsed=None, parsing_error=error)
+        return RawAndParsed(parsed=found, parsing_error=None)
 
     def _news(self, *, partial: bool) -> Iterator[Any]:
         found = self._parser.parse_result([self._whole], partial=partial)

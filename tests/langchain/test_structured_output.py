@@ -1,5 +1,7 @@
 """Structured output by every method, whole and streamed, in whatever form the answer comes; and when it doesn't."""
 
+import functools
+import operator
 from typing import Any, TypedDict
 
 import pytest
@@ -140,12 +142,8 @@ def test_the_message_is_given_beside_it(chat: ChatAisa, way: Way, gateway: Local
     assert (found["parsed"], found["parsing_error"]) == (Person(**ZOE), None)
 
 
-def _merged(chunks: list[Any]) -> dict[str, Any]:
-    whole: dict[str, Any] = {}
-    for chunk in chunks:
-        for name, value in chunk.items():
-            whole[name] = whole[name] + value if name == "raw" and name in whole else value
-    return whole
+def _merged(chunks: list[Any]) -> Any:
+    return functools.reduce(operator.add, chunks)
 
 
 def test_an_error_of_parsing_is_given_beside_the_message(chat: ChatAisa, gateway: LocalGateway) -> None:
