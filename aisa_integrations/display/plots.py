@@ -26,7 +26,7 @@ _MARKERS: Final[dict[str, dict[str, Any]]] = {
 }
 _KINDS: Final = {"unknown": "cost unknown"}
 _WIDE: Final = 20  # times the smallest figure from which a scale is logarithmic
-_BAND: Final = 0.12  # the part of the height that is for unknown costs
+_BAND: Final = 0.085  # the part of the height that is for unknown costs: less than from one tick to the next
 _MOST_NAMES: Final = 4
 
 
