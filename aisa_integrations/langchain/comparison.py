@@ -22,7 +22,7 @@ from ..errors import AisaError
 from ..usage import Exchange
 from .errors import ConfigurationError, UnfitAnswerError
 from .hearing import Hearing, message_of
-from .many_models import OverModels, asked_of_each, only, tagged
+from .many_models import OverModels, asked_of_each, inside, only
 from .messages import wire_messages
 
 # What went wrong with a model, or with its answer. Anything else went wrong with the program, and is raised.
@@ -151,7 +151,7 @@ class RunnableComparison(OverModels):
     ) -> list[Callable[..., Any]]:
         asked = tuple(self.models)
         return [
-            partial(ask, asked, name, model, input, tagged(config, run_manager, f"model:{name}"), options)
+            partial(ask, asked, name, model, input, inside(config, run_manager, f"model:{name}"), options)
             for name, model in self.models.items()
         ]
 

@@ -23,7 +23,7 @@ from .accounts import call_record
 from .errors import ConfigurationError, RefusalError
 from .hearing import Hearing, message_of
 from .judging import When, complaint, finding, judged_by, judges_of, unread
-from .many_models import UNSATISFYING, ManyModels, OverModels, asked_of_each, only, tagged
+from .many_models import UNSATISFYING, ManyModels, OverModels, asked_of_each, inside, only
 
 logger: Final = logging.getLogger("aisa_integrations")
 
@@ -75,7 +75,7 @@ class RunnableEscalation(OverModels):
         climb = _Climb(self.models, self._judges, input, options)
         for ask in climb:
             with ask.hearing as hearing:
-                hearing.output = ask.runnable.invoke(ask.input, tagged(config, run_manager, ask.tag), **ask.options)
+                hearing.output = ask.runnable.invoke(ask.input, ask.configured(config, run_manager), **ask.options)
         return climb.answer
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
@@ -88,15 +88,15 @@ class RunnableEscalation(OverModels):
     ) -> Iterator[Any]:
         climb = _Climb(self.models, self._judges, next(inputs), options)
         for ask in climb:
-            inside = tagged(config, run_manager, ask.tag)
+            here = ask.configured(config, run_manager)
             if ask.is_last:
-                yield from ask.hearing.stream(ask.runnable.stream(ask.input, inside, **ask.options))
+                yield from ask.hearing.stream(ask.runnable.stream(ask.input, here, **ask.options))
                 continue
             with ask.hearing as hearing:
                 if ask.is_judge:
-                    hearing.output = ask.runnable.invoke(ask.input, inside)
+                    hearing.output = ask.runnable.invoke(ask.input, here)
                 else:
-                    hearing.chunks += ask.runnable.stream(ask.input, inside, **ask.options)
+                    hearing.chunks += ask.runnable.stream(ask.input, here, **ask.options)
         yield from climb.rest()
 
     # ---- from a loop ------------------------------------------------------------------------------------------------
@@ -111,9 +111,9 @@ class RunnableEscalation(OverModels):
     ) -> Any:
         climb = _Climb(self.models, self._judges, input, options)
         for ask in climb:
-            inside = tagged(config, run_manager, ask.tag)
+            here = ask.configured(config, run_manager)
             with ask.hearing as hearing:
-                hearing.output = await ask.runnable.ainvoke(ask.input, inside, **ask.options)
+                hearing.output = await ask.runnable.ainvoke(ask.input, here, **ask.options)
         return climb.answer
 
     async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
@@ -131,19 +131,17 @@ class RunnableEscalation(OverModels):
     ) -> AsyncIterator[Any]:
         climb = _Climb(self.models, self._judges, await anext(inputs), options)
         for ask in climb:
-            inside = tagged(config, run_manager, ask.tag)
+            here = ask.configured(config, run_manager)
             if ask.is_last:
-                async with aclosing(
-                    ask.hearing.astream(ask.runnable.astream(ask.input, inside, **ask.options))
-                ) as live:
+                async with aclosing(ask.hearing.astream(ask.runnable.astream(ask.input, here, **ask.options))) as live:
                     async for chunk in live:
                         yield chunk
                 continue
             with ask.hearing as hearing:
                 if ask.is_judge:
-                    hearing.output = await ask.runnable.ainvoke(ask.input, inside)
+                    hearing.output = await ask.runnable.ainvoke(ask.input, here)
                 else:
-                    hearing.chunks += [c async for c in ask.runnable.astream(ask.input, inside, **ask.options)]
+                    hearing.chunks += [c async for c in ask.runnable.astream(ask.input, here, **ask.options)]
         for chunk in climb.rest():
             yield chunk
 
@@ -172,6 +170,10 @@ class _Ask:
     tag: str
     is_judge: bool = False
     is_last: bool = False
+
+    def configured(self, config: RunnableConfig, run_manager: Any) -> RunnableConfig:
+        """Return the configuration of its run; the tokens of an answer that may not be given are not for showing."""
+        return inside(config, run_manager, self.tag, hidden=not self.is_last)
 
 
 class _Climb:

@@ -146,9 +146,17 @@ def asked_of_each(options: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"{named[0]}=… names a model for a call whose models are named already.")
 
 
-def tagged(config: RunnableConfig, run_manager: Any, tag: str) -> RunnableConfig:
-    """Return the configuration of a run inside this one."""
-    return {**config, "callbacks": run_manager.get_child(tag)}
+def inside(config: RunnableConfig, run_manager: Any, tag: str, *, hidden: bool = False) -> RunnableConfig:
+    """Return the configuration of a run inside this one.
+
+    Args:
+        config: of this one.
+        run_manager: of this one.
+        tag: of the run inside.
+        hidden: whether LangGraph is to leave its tokens out of what it streams, by the tag that it knows for that.
+    """
+    made: RunnableConfig = {**config, "callbacks": run_manager.get_child(tag)}
+    return {**made, "tags": [*(config.get("tags") or ()), "nostream"]} if hidden else made
 
 
 async def only(input: Any) -> AsyncIterator[Any]:
