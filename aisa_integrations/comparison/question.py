@@ -115,7 +115,7 @@ def questions(
         ConfigurationError: for what can't be asked; nothing was sent.
     """
     names = _checked_models(models)
-    after = [_as_json(entry) for entry in checked_fallbacks(fallbacks or ())]
+    after = [Fallback.of(entry).to_json() for entry in checked_fallbacks(fallbacks or ())]
     shared = {"messages": chat_messages(messages, system), **chat_options(options, also=_OWN_ARGUMENTS)}
     try:
         json.dumps(shared, ensure_ascii=False, allow_nan=False).encode()
@@ -137,10 +137,3 @@ def _checked_models(models: Iterable[str]) -> list[str]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"{', '.join(twice)}: named twice. A comparison has one result for each model.")
     return names
-
-
-def _as_json(fallback: str | Fallback) -> str | dict[str, Any]:
-    if isinstance(fallback, str):
-        return fallback
-    cap = fallback.max_cost_usd
-    return {"model": fallback.model, "max_cost_usd": None if cap is None else str(cap)}

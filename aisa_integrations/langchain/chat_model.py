@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -17,13 +15,14 @@ from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, GetPydanticSchema, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import core_schema
 
-from ..chat_body import CHAT_OPTIONS, chat_options
+from ..chat_body import chat_options
 from ..estimate import estimate_text_tokens, measure_prompt
 from ..policy import Policy, checked_fallbacks
 from ..routing import RouteDecision, explain
 from ..routing.caps import Fallback
 from ..settings import UNSET, Unset, resolve_origin
 from ..transport.network import NetworkOptions
+from .arguments import refuse_unknown, what_is_wrong
 from .binding import BoundChatAisa
 from .connection import Connection, SecretKey, Wanted, checked, connection, hidden
 from .content import PROVIDER, register
@@ -42,7 +41,6 @@ Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
 # langchain-core's own among the arguments of a call: told to whoever traces, and not to the gateway.
 _FOR_TRACING: Final = frozenset({"ls_structured_output_format", "structured_output_format", "stream"})
 _OF_A_CALL: Final = frozenset({"model", "fallbacks", "stream_usage"})
-_OF_A_POLICY: Final = frozenset(part.name for part in fields(Policy))
 # Checked by the clients, whose errors say more; pydantic would copy a policy, whose state is its own.
 _AS_IT_IS: Final = GetPydanticSchema(lambda source, handler: core_schema.any_schema())
 
@@ -95,12 +93,12 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
         def __init__(self, **given: Any) -> None:
             given["api_key"] = hidden(given.get("api_key"))  # first of all: any later line may raise
             with joining():
-                _refuse_unknown(given, type(self).model_fields)
+                refuse_unknown(given, type(self).model_fields)
                 given["api_key"] = checked(given["api_key"])
                 try:
                     super().__init__(**given)
                 except ValidationError as error:
-                    raise ConfigurationError(_told(error)) from None
+                    raise ConfigurationError(what_is_wrong(error)) from None
                 self._settle()
 
     def _settle(self) -> None:
@@ -143,7 +141,8 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
             options["extra_body"] = {**self.extra_body, **(asked["extra_body"] or {})}
         body = {"model": model, "messages": wire_messages(messages), **chat_options(options, also=_OF_A_CALL)}
         if fallbacks is not None:
-            body["models"] = [model, *(_as_json(one) for one in checked_fallbacks(fallbacks) if _id_of(one) != model)]
+            others = [one for one in map(Fallback.of, checked_fallbacks(fallbacks)) if one.model != model]
+            body["models"] = [model, *(one.to_json() for one in others)]
         return body
 
     def _generate(
@@ -296,7 +295,7 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
     def _for_model(self, model: str, *, alone: bool) -> Self:
         if alone:
             return self._replaced(model=model, fallbacks=())
-        before = self.fallbacks and [one for one in self.fallbacks if _id_of(one) != model]
+        before = self.fallbacks and [one for one in self.fallbacks if Fallback.of(one).model != model]
         return self._replaced(model=model, fallbacks=before)
 
     def close(self) -> None:
@@ -324,7 +323,7 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
-        fallbacks = [_id_of(one) for one in self.fallbacks or ()]
+        fallbacks = [Fallback.of(one).model for one in self.fallbacks or ()]
         about = {"model": self.model, "base_url": self.base_url, **self._options()}
         return {**about, "fallbacks": fallbacks} if fallbacks else about
 
@@ -359,34 +358,3 @@ def _one_answer(body: Json) -> Json:
     if body.get("n") not in (None, 1):
         raise ConfigurationError(f"n={body['n']} can't be streamed: a stream is one answer. generate() gives them all.")
     return body
-
-
-def _id_of(fallback: str | Fallback | Mapping[str, Any]) -> str:
-    return fallback if isinstance(fallback, str) else Fallback.of(fallback).model
-
-
-def _as_json(fallback: str | Fallback) -> str | Json:
-    if isinstance(fallback, str):
-        return fallback
-    cap = fallback.max_cost_usd
-    return {"model": fallback.model, "max_cost_usd": None if cap is None else str(cap)}
-
-
-def _told(error: ValidationError) -> str:
-    """Return what is wrong with the arguments, without their values: a key may be among them in the wrong place."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}=…: {each['msg']}" for each in found) + "."
-
-
-def _refuse_unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    for name in given.keys() - known.keys():
-        if name in _OF_A_POLICY:
-            raise ConfigurationError(f"{name}=… belongs to a policy: policy=Policy({name}=…).")
-        if name in CHAT_OPTIONS:
-            raise ConfigurationError(f"{name}=… is no setting of a model: bind it, or give it to a call.")
-        close = difflib.get_close_matches(name, [*known, *_OF_A_POLICY], n=1)
-        meant = f" Did you mean {close[0]}=…?" if close else ""
-        raise ConfigurationError(
-            f"{name}=… is no argument of ChatAisa.{meant} A field of the body that is not listed here goes into "
-            f"extra_body={{{name!r}: …}}."
-        )

@@ -49,6 +49,12 @@ class Fallback:
         caps = [cap for cap in (self.max_cost_usd, _checked_cap(max_cost_usd)) if cap is not None]
         return Fallback(self.model, min(caps, default=None))
 
+    def to_json(self) -> str | dict[str, str]:
+        """Return what names this fallback in a body's `models`."""
+        return (
+            self.model if self.max_cost_usd is None else {"model": self.model, "max_cost_usd": str(self.max_cost_usd)}
+        )
+
     def refuses(self, cost: Decimal | None) -> str | None:
         """Say why a call of this estimated cost is not made, or None where it may be."""
         if self.max_cost_usd is None:
