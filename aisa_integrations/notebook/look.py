@@ -84,7 +84,13 @@ def plain(board: Board) -> str:
         return "\n".join(f"{answer.question.model}: {_said(answer.state)}" for answer in answers)
     if len(answers) > 1:
         return harmless(repr(board.comparison()))
-    return "\n".join(f"{harmless(answer.text)}\n· {receipt(answer)}".lstrip("\n") for answer in answers)
+    return "\n".join(f"{_bounded(answer.text)}\n· {receipt(answer)}".lstrip("\n") for answer in answers)
+
+
+def _bounded(text: str) -> str:
+    """Return text of which no more gets into the notebook's file than of its HTML."""
+    beyond = len(text) - _MOST
+    return harmless(text[:_MOST]) + (f"\n… {plural(beyond, 'character')} more" if beyond > 0 else "")
 
 
 def receipt(answer: Answer) -> str:
@@ -164,7 +170,7 @@ def _cost(spend: Spend) -> str:
 
 
 def _running(notebook: Spend) -> str:
-    return f"this notebook: {plural(notebook.calls, 'call')}, {_cost(notebook)}"
+    return f"this notebook: {plural(notebook.calls, 'call')}, {_cost(notebook)}" if notebook.calls else "no call yet"
 
 
 def _notes(board: Board) -> Html | None:

@@ -288,6 +288,16 @@ def test_another_key_or_origin_is_another_client(book: Notebook, monkeypatch: py
         assert len(other.requests) == 1
 
 
+def test_a_huge_answer_is_in_the_variable_and_not_in_the_notebook_s_file(book: Notebook, gateway: LocalGateway) -> None:
+    huge = "<b>&" * 2_500_000
+    gateway.script.reply("gpt-4o", huge)
+    for cell in ("%%aisa gpt-4o --no-stream\nHello", "%%compare gpt-4o o3 --no-stream\nHello"):
+        ran = book.run(cell)
+        assert sum(len(message.html) + len(message.text) for message in ran.published) < 3_000_000
+        assert "characters more" in ran.html
+    assert book["_aisa"].response == book["_compare"]["gpt-4o"].response == huge
+
+
 # ---- what is shown is text ------------------------------------------------------------------------------------------
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)> $a$ \x1b[2J [x](javascript:alert(3)) \u202e"
