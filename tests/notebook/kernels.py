@@ -3,14 +3,18 @@
 import contextlib
 import os
 import queue
+import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 LONGEST = 60.0
+_OF_THE_MACHINE = re.compile(r"(AISA|JUPYTER|IPYTHON|OPENAI|GOOGLE|GEMINI)_?|.*_PROXY$", re.IGNORECASE)
 
 
 @dataclass
@@ -73,17 +77,28 @@ class Kernel:
 
 
 @contextlib.contextmanager
-def kernel(**environment: str) -> Iterator[Kernel]:
-    """A kernel with the extension loaded."""
-    manager: Any = KernelManager(kernel_name="python3", transport="ipc")
-    manager.start_kernel(env={**os.environ, **environment})
+def kernel() -> Iterator[Kernel]:
+    """A kernel of this Python with the extension loaded, and nothing of the machine's configuration."""
+    # Short: a socket's path may have no more than about 100 characters.
+    with tempfile.TemporaryDirectory(prefix="aisa-k-") as folder:
+        manager: Any = KernelManager(
+            kernel_name="python3", transport="ipc", ip=f"{folder}/socket", connection_file=f"{folder}/kernel.json",
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+        )  # fmt: skip
+        clean = {name: value for name, value in os.environ.items() if not _OF_THE_MACHINE.match(name)}
+        manager.start_kernel(env={**clean, "IPYTHONDIR": folder, "AISA_HOME": folder})
+        with _connected(manager) as opened:
+            assert not opened.run("%load_ext aisa_integrations").of("error", "stream")
+            yield opened
+
+
+@contextlib.contextmanager
+def _connected(manager: Any) -> Iterator[Kernel]:
     client = manager.client()
     client.start_channels()
     try:
         client.wait_for_ready(timeout=LONGEST)
-        opened = Kernel(manager, client)
-        assert not opened.run("%load_ext aisa_integrations").of("error", "stream")
-        yield opened
+        yield Kernel(manager, client)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
