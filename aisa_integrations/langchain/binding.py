@@ -72,7 +72,7 @@ class BoundChatAisa(_ChatModelBinding, ManyModels):
             )
         offered = self.kwargs.get("tools") or []
         method = method or ("json_schema" if offered else "function_calling")
-        _check(schema, method, strict, offered)
+        _check(schema, method, strict, offered, self.kwargs.get("tool_choice"))
         told = {"method": method} if strict is None else {"method": method, "strict": strict}
         parser = SchemaParser(answer_schema=schema, may_call_tools=bool(offered))
         bound: Json = {"ls_structured_output_format": {"kwargs": told, "schema": schema}, **kwargs}
@@ -105,13 +105,17 @@ class BoundChatAisa(_ChatModelBinding, ManyModels):
         return self.chat.explain(messages, **{**self.kwargs, **options})
 
 
-def _check(schema: object, method: str, strict: bool | None, offered: Sequence[Json]) -> None:
+def _check(schema: object, method: str, strict: bool | None, offered: Sequence[Json], choice: object) -> None:
     if method not in METHODS:
         raise ConfigurationError(f"method is one of {', '.join(METHODS)}, not {method!r}.")
     if schema is None and method != "json_mode":
         raise ConfigurationError(f"{method} needs a schema; json_mode goes without one.")
     if strict is not None and method == "json_mode":
         raise ConfigurationError("strict=… means nothing in json_mode, which holds the answer to no schema.")
+    if offered and choice not in (None, "auto", "none"):
+        raise ConfigurationError(
+            "tool_choice=… was bound, and forces the call of a tool: a structured answer would never come."
+        )
     if offered and method == "function_calling":
         names = ", ".join(filter(None, map(name_of, offered)))
         raise ConfigurationError(

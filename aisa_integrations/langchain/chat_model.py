@@ -298,6 +298,10 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
         before = self.fallbacks and [one for one in self.fallbacks if Fallback.of(one).model != model]
         return self._replaced(model=model, fallbacks=before)
 
+    def _aisa_standing(self) -> tuple[Policy, str]:
+        settled = self._connected()
+        return settled.policy, settled.settings.key.token
+
     def close(self) -> None:
         """Close the connections of plain calls; copies of this model have the same."""
         self._connected().close()

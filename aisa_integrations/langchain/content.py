@@ -40,14 +40,15 @@ def chunk_blocks(chunk: AIMessageChunk) -> list[types.ContentBlock]:
 def _blocks(message: AIMessage, calls: list[Any]) -> list[types.ContentBlock]:
     said = message.additional_kwargs
     blocks: list[Any] = []
-    if reasoning := said.get("reasoning_content"):
-        blocks.append({"type": "reasoning", "reasoning": reasoning})
     if isinstance(message.content, str):
         blocks += [{"type": "text", "text": message.content}] if message.content else []
     else:
         known = {call.get("id") for call in calls}
         parts = (_block(part) for part in message.content)
         blocks += [part for part in parts if not (part["type"] in _CALLS and part.get("id") in known)]
+    # langchain-core's own events put it among the blocks of the content as well.
+    if (reasoning := said.get("reasoning_content")) and not any(part["type"] == "reasoning" for part in blocks):
+        blocks.insert(0, {"type": "reasoning", "reasoning": reasoning})
     blocks += calls
     if refusal := said.get("refusal"):
         blocks.append({"type": "refusal", "refusal": refusal})

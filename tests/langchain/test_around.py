@@ -13,7 +13,7 @@ from langchain_core.outputs import LLMResult
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
-from aisa_integrations import ChatAisa, ConfigurationError, Policy, Routes, track
+from aisa_integrations import ChatAisa, ConfigurationError, Policy, Routes, state, track
 from aisa_integrations.local import LocalGateway
 
 from .conftest import MODEL, Way
@@ -114,6 +114,26 @@ def test_events_of_a_chain(chat: ChatAisa) -> None:
     (end,) = [event["data"]["output"] for event in events if event["event"] == "on_chat_model_end"]
     assert "".join(pieces) == end.text
     assert end.response_metadata["served_by"] == MODEL
+
+
+@pytest.mark.parametrize("output_version", [None, "v1"])
+def test_events_by_blocks_tell_reasoning_text_and_calls_apart(
+    make_chat: MakeChat, gateway: LocalGateway, output_version: str | None
+) -> None:
+    def add(a: int) -> int:
+        """Add one."""
+        return a + 1
+
+    calls = [{"name": "add", "arguments": {"a": number}} for number in (1, 2)]
+    gateway.script.reply(MODEL, "Let me see.", reasoning="Hm", tool_calls=calls)
+    stream = make_chat(output_version=output_version).bind_tools([add]).stream_events("Hello", version="v3")
+    begun = [event["index"] for event in stream if event["event"] == "content-block-start"]
+    answer = stream.output
+    assert begun == [0, 1, 2, 3]
+    assert [block["type"] for block in answer.content_blocks] == ["reasoning", "text", "tool_call", "tool_call"]
+    assert [call["args"] for call in answer.tool_calls] == [{"a": 1}, {"a": 2}]
+    assert answer.response_metadata["served_by"] == MODEL
+    assert answer.usage_metadata is not None
 
 
 def test_langchains_cache_answers_without_a_call(make_chat: MakeChat, way: Way, gateway: LocalGateway) -> None:
@@ -220,6 +240,14 @@ def test_a_fallback_of_one_call(chat: ChatAisa, way: Way, gateway: LocalGateway)
     assert way.ask(chat, "Hello", fallbacks=["gpt-4o"]).response_metadata["served_by"] == "gpt-4o"
     with pytest.raises(ConfigurationError, match="fallbacks is a list"):
         way.ask(chat, "Hello", fallbacks="gpt-4o")
+
+
+def test_how_its_policy_stands_can_be_looked_at(make_chat: MakeChat, gateway: LocalGateway) -> None:
+    gateway.script.fail("gpt-4o", "rate_limited")
+    chat = make_chat(model="gpt-4o", fallbacks=["gpt-4.1"], max_retries=0)
+    chat.invoke("Hello")
+    for one in (chat, chat.bind(temperature=0), chat.fallback_to("gpt-5")):
+        assert [cooling.model for cooling in state(one).cooling] == ["gpt-4o"]
 
 
 def test_what_the_catalogue_knows_is_the_profile(make_chat: MakeChat) -> None:

@@ -11,6 +11,7 @@ from aisa_integrations import ChatAisa, ConfigurationError, MissingKeyError, Pol
 from aisa_integrations.chat_body import CHAT_OPTIONS
 from aisa_integrations.langchain.options import NOT_FIELDS, OPTION_FIELDS
 from aisa_integrations.local import LocalGateway
+from aisa_integrations.settings import Timeouts
 
 from .conftest import MODEL, Way
 
@@ -107,6 +108,12 @@ def test_without_a_key_it_says_where_to_get_one() -> None:
 def test_an_argument_that_cannot_work_is_refused(make_chat: MakeChat, given: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         make_chat(**given)
+
+
+def test_a_call_does_not_wait_for_ever_unless_it_is_told_to(make_chat: MakeChat) -> None:
+    assert make_chat()._connected().settings.timeouts == Timeouts(connect=10, read=120)
+    assert make_chat(timeout=7)._connected().settings.timeouts == Timeouts(connect=7, read=7)
+    assert make_chat(timeout=None)._connected().settings.timeouts == Timeouts(connect=None, read=None)
 
 
 def test_a_model_must_be_named() -> None:

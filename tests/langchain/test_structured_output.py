@@ -230,6 +230,8 @@ def test_a_call_in_place_of_an_answer_is_an_error_that_says_so(chat: ChatAisa, g
     [
         (lambda chat: chat.bind_tools([plain]).with_structured_output(Person, method="function_calling"),
          "plain would never be called"),
+        (lambda chat: chat.bind_tools([plain], tool_choice="any").with_structured_output(Person),
+         "forces the call of a tool"),
         (lambda chat: chat.with_structured_output(Person).bind_tools([plain]), "comes before with_structured_output"),
         (lambda chat: chat.with_structured_output(Person, include_raw=True).bind_tools([plain]), "comes before"),
         (lambda chat: chat.with_structured_output(Person, method="magic"), "method is one of function_calling"),
