@@ -78,6 +78,11 @@ class Question:
         )
         return Answered(result, tuple(exchanges))
 
+    def with_the_policy(self) -> Question:
+        """Return the same question asked with the fallbacks of the client's policy, as a call by itself is."""
+        body = {name: value for name, value in self.body.items() if name != "models"}
+        return Question(self.model, body, self.streams)
+
     def failed(self, error: AisaError, seconds: float, exchanges: Sequence[Exchange] = ()) -> Answered:
         """Return the result of a call that failed after so many seconds; `exchanges` where its records are at hand."""
         # Its frames would keep the client and its connections alive for as long as the result.

@@ -79,14 +79,13 @@ class Magics:
     def _read(self, parser: Parser, line: str, cell: str) -> tuple[Asked, Board]:
         asked = read(parser, line, cell, self._shell.user_ns)
         try:
-            board = Board(
-                questions(
-                    asked.models, asked.prompt, asked.system, asked.fallbacks, asked.options, streams=asked.stream
-                )
+            them = questions(
+                asked.models, asked.prompt, asked.system, asked.fallbacks, asked.options, streams=asked.stream
             )
         except ConfigurationError as error:
             raise UsageError(in_words(error)) from None
-        return asked, board
+        # A comparison asks each model alone; a call by itself has the fallbacks that the client's policy may have.
+        return asked, Board([one.with_the_policy() for one in them] if parser is AISA and not asked.fallbacks else them)
 
     def _answer(self, asked: Asked, board: Board, view: View, value: Callable[[], object]) -> None:
         """Ask, show what comes, and leave the value in its variable, also where it was interrupted.

@@ -164,6 +164,19 @@ def test_without_a_key_the_cell_says_what_to_do(book: Notebook, monkeypatch: pyt
     assert ran.published == []
 
 
+def test_the_policy_of_a_client_holds(book: Notebook, gateway: LocalGateway) -> None:
+    gateway.script.fail("gpt-4o", "server_error")
+    with GatewayClient(gateway.api_key, base_url=gateway.url, fallbacks=["o3"], max_retries=0) as client:
+        book.shell.user_ns["mine"] = client
+        book.run("%%aisa gpt-4o --client mine\nHello")
+        assert book["_aisa"].served_by == "o3"
+        book.run("%%aisa gpt-4o --client mine --fallback gpt-4.1\nHello")
+        assert book["_aisa"].served_by == "gpt-4.1"
+        # Compared are the models that were named, and nobody in their place.
+        book.run("%%compare gpt-4o gpt-4.1 --client mine\nHello")
+        assert [result.ok for result in book["_compare"].values()] == [False, True]
+
+
 # ---- what a line says -----------------------------------------------------------------------------------------------
 
 
