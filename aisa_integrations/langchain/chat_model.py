@@ -109,7 +109,8 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
             if not isinstance(given := getattr(self, name), kind | None):
                 raise ConfigurationError(f"{name} is a {kind.__name__}, not {type(given).__name__}.")
         if self.fallbacks is not None:
-            self.fallbacks = checked_fallbacks(self.fallbacks)
+            # As plain values, which langchain can write down.
+            self.fallbacks = tuple(Fallback.of(one).to_json() for one in checked_fallbacks(self.fallbacks))
         self.base_url = str(resolve_origin(self.base_url))
         chat_options(self._options())
         self._connected()
@@ -286,6 +287,8 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
 
     def _replaced(self, **changes: Any) -> Self:
         given = {name: getattr(self, name) for name in self.model_fields_set}
+        if self.profile == self._resolve_model_profile():
+            del given["profile"]  # the catalogue's, which another model has its own of
         return type(self)(**{**given, **changes})
 
     @property
@@ -354,7 +357,7 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Say that `langchain_core.load.dumps` can write the model down."""
+        """Say that `langchain_core.load.dumps` can write the model down, but for its policy and network."""
         return True
 
 

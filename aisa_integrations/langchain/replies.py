@@ -90,12 +90,16 @@ def _tool_calls(told: Sequence[Json]) -> tuple[list[ToolCall], list[InvalidToolC
         try:
             parsed = json.loads(arguments, strict=False) if isinstance(arguments, str) else arguments
         except ValueError as error:
-            parsed, why = None, f"arguments that are no JSON: {error}"
+            parsed, why = arguments, f"arguments that are no JSON: {error}"
+        parsed = {} if parsed is None else parsed  # null, for a tool that takes none
         if isinstance(parsed, dict):
             calls.append(tool_call(name=name, args=parsed, id=identity))
         else:
             invalid.append(invalid_tool_call(name=name, args=str(arguments), id=identity, error=why))
     return calls, invalid
+
+
+_NOTHING: Final = ("", "")
 
 
 # ---- the events of a stream -----------------------------------------------------------------------------------------
@@ -125,12 +129,13 @@ class ChunkReader:
             self._keep(self._last)
         self._last = event
         metadata: Json = {"model_provider": PROVIDER}
+        held = _NOTHING
         if SEAM in event:
             metadata[SEAM] = [event[SEAM]]
-            self._splitter = ThoughtSplitter()
+            held, self._splitter = self._splitter.finish(), ThoughtSplitter()
         self._usage = event.get("usage") or self._usage
         choice = first_choice(event)
-        return self._chunk(self._delta(choice, metadata) if choice else choice, metadata)
+        return self._chunk(self._delta(choice, metadata) if choice else choice, metadata, *held)
 
     def _keep(self, event: Mapping[str, Any]) -> None:
         self._of_reply.update(_rest(event, _OF_AN_EVENT))
@@ -147,8 +152,10 @@ class ChunkReader:
         delta = choice.get("delta")
         return delta if isinstance(delta, dict) else {}
 
-    def _chunk(self, delta: Json, metadata: Json) -> ChatGenerationChunk | None:
-        content, extra = "", {}
+    def _chunk(self, delta: Json, metadata: Json, thought: str, text: str) -> ChatGenerationChunk | None:
+        """Return a chunk of what an event adds, after the thought and the text that were held back before it."""
+        content: Any = ""
+        extra: Json = {}
         fragments: list[Any] = []
         for name, value in delta.items():
             if value is None or name == "role":
@@ -164,9 +171,12 @@ class ChunkReader:
             else:
                 gather(self._of_message, name, value)
         if content and not self._splitter.idle and isinstance(content, str):
-            thought, content = self._splitter.feed(content)
-            if thought:
-                extra["reasoning_content"] = thought
+            more, content = self._splitter.feed(content)
+            thought += more
+        if thought:
+            extra["reasoning_content"] = thought + extra.get("reasoning_content", "")
+        if text:
+            content = text + content if isinstance(content, str) else [text, *content]
         if extra or fragments or not isinstance(content, str):
             return _generation(content, extra, metadata, tool_call_chunks=fragments)
         return _text_generation(content, metadata) if content or len(metadata) > 1 else None
@@ -220,7 +230,9 @@ class _CallFragments:
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
         self._last = index
-        return tool_call_chunk(name=name, args=arguments or "", id=identity, index=index)
+        return tool_call_chunk(
+            name=name, args="" if arguments in (None, "null") else arguments, id=identity, index=index
+        )
 
     def _index(self, index: object, told: str | None, function: Json) -> int:
         if isinstance(index, int) and not isinstance(index, bool):

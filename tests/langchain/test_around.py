@@ -258,6 +258,9 @@ def test_what_the_catalogue_knows_is_the_profile(make_chat: MakeChat) -> None:
     unknown = make_chat(model="gpt-5-mini").profile
     assert unknown is not None
     assert "tool_calling" not in unknown  # not known is not no
+    other = make_chat(model="gpt-4o")._for_model("gpt-4o-mini", alone=True).profile
+    assert other is not None
+    assert other["name"] == "gpt-4o-mini"
     own = make_chat(model="gpt-4o", profile={"max_input_tokens": 7}).profile
     assert own == {"max_input_tokens": 7}
 

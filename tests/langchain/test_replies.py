@@ -67,6 +67,14 @@ def test_what_only_looks_like_a_thought_is_text(text: str) -> None:
     assert "".join(chunk.text for chunk in [*chunks, reader.finish(())]) == text
 
 
+def test_what_is_held_back_at_a_seam_is_told() -> None:
+    reader = ChunkReader()
+    assert reader.read(event(content="<th")) is None
+    chunk = reader.read({**event(content="<think>a</think>b"), "aisa_seam": {"from": "x", "to": "y", "after": 3}})
+    assert chunk is not None
+    assert (chunk.text, chunk.message.additional_kwargs["reasoning_content"]) == ("<thb", "a")
+
+
 def test_a_thought_that_never_ends_is_one() -> None:
     message = said_of("<think>on and on")
     assert (message.content, message.additional_kwargs) == ("", {"reasoning_content": "on and on"})
@@ -158,6 +166,14 @@ def fragments(*told: dict[str, Any]) -> AIMessageChunk:
 )  # fmt: skip
 def test_a_call_in_pieces_is_put_together(told: list[dict[str, Any]]) -> None:
     assert fragments(*told).tool_calls == [{"name": "add", "args": {"a": 1}, "id": "x", "type": "tool_call"}]
+
+
+@pytest.mark.parametrize("arguments", [None, "", "null", "{}"])
+def test_a_call_without_arguments(arguments: str | None) -> None:
+    told = {"index": 0, "id": "x", "function": {"name": "add", "arguments": arguments}}
+    whole: Any = chat_result(reply({"content": None, "tool_calls": [told]})).generations[0].message
+    expected = [{"name": "add", "args": {}, "id": "x", "type": "tool_call"}]
+    assert whole.tool_calls == fragments(told).tool_calls == expected
 
 
 def test_calls_without_index_or_id_are_told_apart() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.load import dumpd, dumps, load
 
-from aisa_integrations import ChatAisa, MissingKeyError, Policy
+from aisa_integrations import ChatAisa, Fallback, MissingKeyError, Policy
 from aisa_integrations.local import LocalGateway
 from aisa_integrations.settings import _keys_by_token, _tokens_by_key
 
@@ -18,7 +18,8 @@ MakeChat = Callable[..., ChatAisa]
 
 @pytest.mark.filterwarnings("ignore:The function `load` is in beta")
 def test_what_is_dumped_can_be_loaded(make_chat: MakeChat, gateway: LocalGateway) -> None:
-    chat = make_chat(temperature=0.5, fallbacks=["gpt-4o"], timeout=7)
+    capped = Fallback("gpt-4.1", max_cost_usd="0.5")
+    chat = make_chat(temperature=0.5, fallbacks=["gpt-4o", capped], timeout=7)
     written = dumpd(chat)
     assert written["kwargs"]["api_key"] == {"lc": 1, "type": "secret", "id": ["AISA_API_KEY"]}
     back = load(
@@ -28,7 +29,7 @@ def test_what_is_dumped_can_be_loaded(make_chat: MakeChat, gateway: LocalGateway
         secrets_map={"AISA_API_KEY": gateway.api_key},
     )
     assert isinstance(back, ChatAisa)
-    assert (back.temperature, tuple(back.fallbacks or ()), back.timeout) == (0.5, ("gpt-4o",), 7)
+    assert (back.temperature, back.fallbacks, back.timeout) == (0.5, chat.fallbacks, 7)
     assert back.invoke("Hello").text
     back.close()
 
