@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,7 @@ from .messages import wire_messages
 _OF_A_MODEL = (AisaError, OutputParserException)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ModelResult(Result):
     """What one model made of the input, as a stream of results gives it.
 
@@ -42,8 +42,8 @@ class ModelResult(Result):
     """
 
     output: Any
-    asked: tuple[str, ...] = field(repr=False)
-    exchanges: tuple[Exchange, ...] = field(repr=False)
+    asked: tuple[str, ...]
+    exchanges: tuple[Exchange, ...]
 
     def __add__(self, other: object) -> Comparison:
         return compared([self, other]) if isinstance(other, ModelResult) else NotImplemented

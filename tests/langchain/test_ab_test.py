@@ -158,6 +158,30 @@ def test_chunks_come_as_they_come(chat: ChatAisa, stream_way: Way, gateway: Loca
     assert len(pieces) > 3
 
 
+def test_a_call_made_while_a_stream_is_read_is_not_in_its_row(chat: ChatAisa, stream_way: Way) -> None:
+    test = chat.ab_test(B)
+
+    def plainly() -> None:
+        for number, _ in enumerate(test.stream("Hello")):
+            if number == 1:
+                chat.invoke("Something else")
+
+    async def from_a_loop() -> None:
+        number = 0
+        async for _ in test.astream("Hello"):
+            number += 1
+            if number == 2:
+                await chat.ainvoke("Something else")
+
+    with track() as spend:
+        asyncio.run(from_a_loop()) if stream_way.is_async else plainly()
+    (row,) = test.rows()
+    assert spend.calls == 2
+    assert row.attempts == 1
+    assert row.cost_usd is not None
+    assert row.cost_usd < spend.cost
+
+
 def test_tools_and_structured_output_carry_over(chat: ChatAisa, way: Way) -> None:
     for test in (chat.with_structured_output(Person).ab_test(B), chat.ab_test(B).with_structured_output(Person)):
         assert way.ask(test, "Who?") == Person(name="Simulated name")

@@ -1,6 +1,7 @@
 """`compare_with`: one input, several models at once, each a result; in chains, streamed, batched, left."""
 
 import asyncio
+import pickle
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -209,6 +210,16 @@ class Runs(BaseCallbackHandler):
 
     def on_llm_error(self, error: Any, **kwargs: Any) -> None:
         self.ended.append(type(error).__name__)
+
+
+def test_a_comparison_and_its_runnable_can_be_copied_and_pickled(chat: ChatAisa, gateway: LocalGateway) -> None:
+    several = chat.compare_with("gpt-4.1").bind_tools([Person])
+    written = pickle.dumps(several)
+    assert gateway.api_key.encode() not in written
+    found = pickle.loads(written).invoke("Who?")
+    again = pickle.loads(pickle.dumps(found))
+    assert again.to_dict() == found.to_dict()
+    assert "output=" not in repr(found["gpt-4.1"])
 
 
 def test_callbacks_see_each_call_as_a_run_inside_the_comparison(
