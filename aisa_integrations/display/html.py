@@ -68,7 +68,9 @@ def data(text: str, *, limit: int = 200) -> Html:
 
 def code(text: str, *, limit: int = 200) -> Html:
     """Return an id or a piece of code."""
-    return element("code", data(text, limit=limit), style="background:transparent;color:inherit;padding:0")
+    # Notebooks break code wherever it fits, in a cell too that is kept in one line.
+    style = "background:transparent;color:inherit;padding:0;white-space:inherit"
+    return element("code", data(text, limit=limit), style=style)
 
 
 def strong(content: str | Html) -> Html:

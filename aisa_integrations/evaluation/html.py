@@ -53,7 +53,7 @@ def evaluation_html(tally: Tally, kept: int, stopped: AisaError | None, name: st
 def summary_html(summary: Summary) -> Html:
     """Return the output of a summary: a row for each model, and below it one for each pair."""
     names = list(dict.fromkeys(name for model in summary.models for name in model.scores))
-    headings = ("model", "calls", "failed", *names, "latency", "tokens in → out", "cost")
+    headings = ("model", "calls", "failed", *names, "latency, s", "tokens", "cost")
     rows = [_model_row(model, names, summary.models) for model in summary.models[:_MOST_ROWS]]
     pairs = [_pair_row(pair) for pair in summary.pairs[:_MOST_ROWS]]
     return html.panel(
@@ -71,7 +71,7 @@ _PAIR_HEADINGS: Final = ("row by row", "won", "tied", "lost", "share of wins", "
 
 
 def _model_row(model: ModelSummary, names: Sequence[str], models: Sequence[ModelSummary]) -> Sequence[str | Html]:
-    latency = _with_bar(model.latency, (other.latency for other in models), " s")
+    latency = _with_bar(model.latency, (other.latency for other in models))
     scores = [_with_bar(model.scores.get(name), (other.scores.get(name) for other in models)) for name in names]
     return (
         *(html.code(model.model), f"{model.n:,}", _failed(model.failed), *scores, latency),
@@ -91,13 +91,13 @@ def _pair_row(pair: Pair) -> Sequence[str | Html]:
     return (which, f"{pair.wins:,}", f"{pair.ties:,}", f"{pair.losses:,}", cells.interval(pair.rate), verdict)
 
 
-def _with_bar(interval: Interval | None, others: Iterable[Interval | None], unit: str = "") -> str | Html:
+def _with_bar(interval: Interval | None, others: Iterable[Interval | None]) -> str | Html:
     """Return a figure with its interval, over a bar of its share of the largest; none where one is below zero."""
     if interval is None:
         return ""
     estimates = [other.estimate for other in others if other is not None]
     largest = max(estimates) if min(estimates) >= 0 else None
-    return cells.with_bar(cells.interval(interval, lambda value: f"{value:.3g}{unit}"), interval.estimate, largest)
+    return cells.with_bar(cells.interval(interval), interval.estimate, largest)
 
 
 def _failed(failed: int) -> str | Html:
