@@ -60,6 +60,12 @@ class SchemaParser(BaseTransformOutputParser[Any]):
     may_call_tools: bool = False
 
     @property
+    def OutputType(self) -> Any:
+        """Return what is given: instances of a pydantic class, else dicts."""
+        schema = self.answer_schema
+        return schema if isinstance(schema, type) and is_basemodel_subclass(schema) else dict[str, Any]
+
+    @property
     def _type(self) -> str:
         return "aisa-structured-output"
 
