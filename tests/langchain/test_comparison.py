@@ -273,12 +273,14 @@ def test_a_stream_that_is_left_ends_the_other_calls(chat: ChatAisa, stream_way: 
     def plain() -> str:
         results = both.stream("Hello")
         first: str = next(results).model
+        assert gateway.wait(requests=2, idle=False)  # a slow machine's second call may not have begun
         results.close()  # type: ignore[attr-defined]
         return first
 
     async def from_a_loop() -> str:
         results = both.astream("Hello")
         first: str = (await anext(results)).model
+        assert await asyncio.to_thread(gateway.wait, requests=2, idle=False)
         await results.aclose()  # type: ignore[attr-defined]
         return first
 
