@@ -90,7 +90,7 @@ class BoundChatAisa(_ChatModelBinding, ManyModels):
 
     def fallback_to(self, *models: str | Fallback | Mapping[str, Any]) -> BoundChatAisa:
         """Return it with models that are asked in turn when one fails; see `ChatAisa.fallback_to`."""
-        return type(self)(bound=self.chat.fallback_to(*models), kwargs=self.kwargs, config=self.config)
+        return self.model_copy(update={"bound": self.chat.fallback_to(*models)})
 
     @property
     def _asked(self) -> str:
@@ -98,7 +98,7 @@ class BoundChatAisa(_ChatModelBinding, ManyModels):
 
     def _for_model(self, model: str, *, alone: bool) -> BoundChatAisa:
         kept = {name: value for name, value in self.kwargs.items() if name not in ("model", "fallbacks")}
-        return type(self)(bound=self.chat._for_model(model, alone=alone), kwargs=kept, config=self.config)
+        return self.model_copy(update={"bound": self.chat._for_model(model, alone=alone), "kwargs": kept})
 
     def explain(self, messages: LanguageModelInput, **options: Any) -> RouteDecision:
         """Show which models these messages would be for, and why; see `ChatAisa.explain`."""

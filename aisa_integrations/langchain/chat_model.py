@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput, ModelProfile
@@ -11,6 +11,7 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, GetPydanticSchema, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import core_schema
@@ -210,6 +211,10 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
     def bind(self, **kwargs: Any) -> BoundChatAisa:
         """Return the model with arguments that each of its calls is given."""
         return BoundChatAisa(bound=self, kwargs=kwargs, config={})
+
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> BoundChatAisa:
+        """Return the model with a config that each of its calls is given."""
+        return cast(BoundChatAisa, self.bind().with_config(config, **kwargs))
 
     def bind_tools(
         self,

@@ -262,6 +262,11 @@ class StructuredChat(RunnableSequence[Any, Any], ManyModels):
             "which may be answered by a call of a tool too."
         )
 
+    def fallback_to(self, *models: Any) -> StructuredChat:
+        """Return it with models that are asked in turn when one fails; see `ChatAisa.fallback_to`."""
+        other: Any = cast(Any, self.first).fallback_to(*models)
+        return StructuredChat(first=other, middle=self.middle, last=self.last)
+
     @property
     def _asked(self) -> str:
         return cast(ManyModels, self.first)._asked

@@ -251,7 +251,10 @@ def test_what_was_bound_is_kept(chat: ChatAisa, gateway: LocalGateway) -> None:
 
 def test_a_fallback_answers_in_the_same_form(chat: ChatAisa, way: Way, gateway: LocalGateway) -> None:
     gateway.script.fail(MODEL, "server_error")
-    runnable = chat.fallback_to("gpt-4o").with_structured_output(Person)
-    found = way.chunks(runnable, "Hello")[-1] if way.streams else way.ask(runnable, "Hello")
-    assert isinstance(found, Person)
-    assert gateway.requests[-1].model == "gpt-4o"
+    for runnable in (
+        chat.fallback_to("gpt-4o").with_structured_output(Person),
+        chat.with_structured_output(Person).fallback_to("gpt-4o"),
+    ):
+        found = way.chunks(runnable, "Hello")[-1] if way.streams else way.ask(runnable, "Hello")
+        assert isinstance(found, Person)
+        assert gateway.requests[-1].model == "gpt-4o"

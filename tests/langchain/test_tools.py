@@ -3,6 +3,7 @@
 from typing import Any, TypedDict
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
@@ -131,6 +132,19 @@ def test_tools_are_added_and_options_kept(chat: ChatAisa, gateway: LocalGateway)
     assert names_sent(gateway) == ["plain", "decorated"]
     sent = gateway.requests[-1].json
     assert (sent["temperature"], sent["tool_choice"]["function"]["name"]) == (0, "plain")
+
+
+def test_a_config_is_kept_too(chat: ChatAisa, gateway: LocalGateway) -> None:
+    heard: list[list[str]] = []
+
+    class Tags(BaseCallbackHandler):
+        def on_chat_model_start(self, serialized: Any, messages: Any, *, tags: Any = None, **told: Any) -> None:
+            heard.append(tags)
+
+    bound = chat.with_config(tags=["mine"], callbacks=[Tags()]).bind_tools([plain]).fallback_to("gpt-4o")
+    bound.invoke("Hello")
+    assert names_sent(gateway) == ["plain"]
+    assert heard == [["mine"]]
 
 
 def test_a_later_tool_of_the_same_name_stays(chat: ChatAisa, gateway: LocalGateway) -> None:
