@@ -131,6 +131,8 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
     # ---- calls ------------------------------------------------------------------------------------------------------
 
     def _body(self, messages: Sequence[BaseMessage], stop: list[str] | None, asked: Mapping[str, Any]) -> Json:
+        if not messages:
+            raise ConfigurationError("there is no message: give a text, or at least one message.")
         options = {**self._options(), **{name: asked[name] for name in asked.keys() - _FOR_TRACING}}
         model, fallbacks = options.pop("model", None) or self.model, options.pop("fallbacks", self.fallbacks)
         if stop is not None:

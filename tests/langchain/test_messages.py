@@ -150,6 +150,12 @@ def test_a_block_that_the_wire_has_no_form_for(
     assert not gateway.requests
 
 
+def test_no_message_at_all(chat: ChatAisa, gateway: LocalGateway) -> None:
+    with pytest.raises(ConfigurationError, match="there is no message"):
+        chat.invoke([])
+    assert not gateway.requests
+
+
 def test_a_message_that_says_nothing_to_a_model(chat: ChatAisa) -> None:
     with pytest.raises(ConfigurationError, match="A RemoveMessage is nothing"):
         chat.invoke([RemoveMessage("1"), ASKED])
