@@ -17,6 +17,7 @@ from .balance import balance
 from .chat import chat
 from .compare import compare
 from .doctor import doctor
+from .evaluating import evaluate
 from .exits import Exit, exit_code
 from .models import models
 from .receipt import error_record
@@ -32,8 +33,8 @@ app = typer.Typer(
     name="aisa", rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
-for verb in (chat, vision, compare, models, balance, usage, serve, doctor):
-    app.command()(verb)
+for verb in (chat, vision, compare, evaluate, models, balance, usage, serve, doctor):
+    app.command("eval" if verb is evaluate else None)(verb)
 
 
 def _version(asked: bool) -> None:

@@ -66,6 +66,7 @@ class Terms:
         budget: USD, or USD/day.
         cache: answer repeated requests from the cache's own file.
         max_retries: further rounds over the models; None leaves it to the policy.
+        tier: of the key, at whose limits to ask.
     """
 
     local: bool = False
@@ -74,6 +75,7 @@ class Terms:
     budget: str | None = None
     cache: bool = False
     max_retries: int | None = None
+    tier: str | None = None
 
     def client_settings(self) -> dict[str, Any]:
         """Return the keyword arguments of a `GatewayClient` that these terms stand for.
@@ -95,5 +97,6 @@ class Terms:
             fallbacks=ids(self.fallback) if self.fallback is not None else (),
             budget=budget,
             cache=Cache() if self.cache else None,
+            limits=self.tier,
         ).merged(max_retries=self.max_retries)
         return {"policy": policy, **({} if self.timeout is None else {"timeout": self.timeout})}

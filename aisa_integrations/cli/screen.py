@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from .wording import in_words_here
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -148,7 +150,9 @@ class _Notes(logging.Handler):
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._screen.note(record.getMessage(), style="yellow")
+        bars = sys.modules.get("tqdm")
+        with bars.tqdm.external_write_mode(file=sys.stderr) if bars is not None else contextlib.nullcontext():
+            self._screen.note(in_words_here(record.getMessage()), style="yellow")
 
 
 @contextlib.contextmanager

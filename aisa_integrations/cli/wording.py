@@ -30,7 +30,11 @@ def in_words(error: AisaError) -> str:
     """Return what an error says, with the names that a command line has for things."""
     if isinstance(error, MissingKeyError):
         return _NO_KEY
-    said = str(error)
+    return in_words_here(str(error))
+
+
+def in_words_here(said: str) -> str:
+    """Return what the library says in the same way."""
     for in_python, here in _SAID_HERE:
         said = said.replace(in_python, here)
     return said

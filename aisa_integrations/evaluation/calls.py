@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from ..chat_body import Messages
 from ..comparison.question import Question, questions
 from ..errors import ConfigurationError
 from ..routing.caps import Fallback
+from ..settings import Origin, is_loopback
 from .digests import digest
 from .rows import Row
 
@@ -58,7 +60,14 @@ class Asking:
     ) -> None:
         self._settings = (system, None if fallbacks is None else list(fallbacks), options)
         self._written, self._streams = written, streams
+        self._gateway = ""
         self.models = tuple(question.model for question in questions(models, "?", *self._settings, streams=streams))
+
+    def of(self, origin: Origin) -> Asking:
+        """Return the same for a gateway: what one on this machine answered stands for no other's answers."""
+        asking = copy.copy(self)
+        asking._gateway = "local" if is_loopback(origin.host) else str(origin)
+        return asking
 
     def calls(self, row: Row) -> list[Call]:
         """Return the calls about one row, in the order of the models.
@@ -71,12 +80,12 @@ class Asking:
         except Exception as error:
             if row.number == 0:
                 raise _first(error) from error
-            name = digest(["nothing to ask", row.identity])
+            name = digest([self._gateway, "nothing to ask", row.identity])
             return [Call(digest([name, model]), row, model, error.with_traceback(None)) for model in self.models]
         # How it is asked is no part of the name: the answer to a stream is as good.
         own = ("model", "models")
         shared = {field: value for field, value in asked[0].body.items() if field not in own}
-        name = digest([shared, asked[0].body["models"][1:], row.identity])
+        name = digest([self._gateway, shared, asked[0].body["models"][1:], row.identity])
         return [Call(digest([name, question.model]), row, question.model, question) for question in asked]
 
 

@@ -172,7 +172,7 @@ class Evaluation(Sequence[Answer]):
         cost = total(whole.billed, whole.estimated, whole.unknown)
         head = f"<Evaluation of {plural(len(self.models), 'model')}: {calls} calls{failed}, {cost}>"
         rows: list[tuple[str, ...]] = [
-            (model, plural(count.calls, "call"), f"{count.failed:,} failed" if count.failed else "", _cost(count))
+            (model, plural(count.calls, "call"), f"{count.failed:,} failed", _cost(count))
             for model, count in self._tally.by_model.items()
         ]
         lines = [head, *(line.rstrip() for line in aligned(rows))]

@@ -100,8 +100,9 @@ class Run:
         self._provenance = {**plan.provenance, "gateway": str(client._settings.origin)}
         self._journal: Journal = MemoryJournal() if plan.out is None else FileJournal(plan.out, self._provenance)
         self.tally = Tally(plan.asking.models, plan.rows.count, plan.progress.show)
+        rows, asking = identified(plan.rows.fields, plan.row_id), plan.asking.of(client._settings.origin)
         self.work = Work(
-            identified(plan.rows.fields, plan.row_id), plan.asking, self._journal, plan.scorer, self.tally,
+            rows, asking, self._journal, plan.scorer, self.tally,
             window=_AHEAD * self.concurrency, retry_failed=plan.retry_failed, rescore=plan.rescore,
         )  # fmt: skip
         self.evaluation: Evaluation

@@ -12,6 +12,7 @@ OURS = {
     "transport",
     "gateway_client",
     "comparison",
+    "evaluation",
     "catalogue",
     "routing",
     "budget",
@@ -21,7 +22,7 @@ OURS = {
     "settings",
 }
 
-VERBS = ["chat", "vision", "compare", "models", "balance", "usage", "serve", "doctor"]
+VERBS = ["chat", "vision", "compare", "eval", "models", "balance", "usage", "serve", "doctor"]
 
 
 @pytest.mark.parametrize("verb", [[], *([verb] for verb in VERBS)], ids=str)
@@ -40,7 +41,7 @@ print(*sys.modules)
 
 
 def test_every_verb_is_looked_at():
-    assert [getattr(command.callback, "__name__", None) for command in app.registered_commands] == VERBS
+    assert [command.name or getattr(command.callback, "__name__", None) for command in app.registered_commands] == VERBS
 
 
 def test_without_typer_the_hint_says_what_to_install():
