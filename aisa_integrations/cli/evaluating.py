@@ -90,7 +90,7 @@ def evaluate(
                 progress=screen.for_a_person and not as_json, client=opened.client, **said,
             )  # fmt: skip
         except (KeyboardInterrupt, SystemExit) as left:
-            for note in getattr(left, "__notes__", ("nothing was kept; --out FILE keeps what is done",)):
+            for note in getattr(left, "__notes__", () if out else ("nothing was kept; --out FILE keeps what is done",)):
                 screen.note(note)
             raise
         if not len(found):

@@ -116,7 +116,7 @@ class Run:
         self._plan.progress.__exit__(kind, error, trace)
         self._journal.close()
         if error is not None:
-            if self._plan.out is not None:
+            if self._plan.out is not None and self.tally.whole.calls:
                 error.add_note(f"{self.tally.told} calls are in {self._plan.out}: the same again goes on from there.")
             return
         if self.work.read_all and self.tally.rows is None:

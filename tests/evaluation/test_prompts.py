@@ -62,8 +62,9 @@ WRONG: list[Any] = [
 
 @pytest.mark.parametrize(("prompt", "words"), WRONG, ids=[case[1] for case in WRONG])
 def test_what_can_t_be_asked_about_the_first_row_is_told_at_once(run, gateway, prompt, words):
-    with pytest.raises(ConfigurationError, match=words):
+    with pytest.raises(ConfigurationError, match=words) as caught:
         run([ROW, ROW], ONE, prompt=prompt)
+    assert not hasattr(caught.value, "__notes__")
     assert gateway.requests == []
 
 

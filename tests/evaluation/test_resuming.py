@@ -13,7 +13,11 @@ import pytest
 
 from aisa_integrations import ConfigurationError, Evaluation
 from aisa_integrations.evaluation import journal
+from aisa_integrations.evaluation.calls import Asking
+from aisa_integrations.evaluation.prompts import compiled
+from aisa_integrations.evaluation.rows import identified
 from aisa_integrations.local import LocalGateway
+from aisa_integrations.settings import parse_origin
 from tests.evaluation.conftest import MODELS, asked, told
 
 ONE = ["gpt-4o"]
@@ -68,6 +72,15 @@ def test_what_is_asked_otherwise_is_asked_anew(run, gateway, out, change, more):
     fresh = run(change.get("rows", ROWS), change.get("models", MODELS), **asks)
     assert told(found) == told(fresh)
     assert found.complete
+
+
+def test_what_a_gateway_on_this_machine_said_stands_for_no_other_s_answers():
+    asking = Asking(ONE, compiled("{q}"), None, None, {}, streams=False)
+    (row, _) = identified(ROWS, None)
+    origins = ["http://127.0.0.1:1234", "http://localhost:99", "https://api.aisa.one", "https://staging.aisa.one"]
+    here, also_here, live, staging = ([c.key for c in asking.of(parse_origin(url)).calls(row)] for url in origins)
+    assert here == also_here
+    assert len({*here, *live, *staging}) == 3
 
 
 def test_a_row_with_an_id_stays_the_same_row(run, gateway, out):
