@@ -9,6 +9,7 @@ import argparse
 import importlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import sys
@@ -56,7 +57,7 @@ def _table(title: str, rows: list[Row]) -> str:
     for row in rows:
         figures = "  ".join(f"{name}={value:g}" for name, value in row.detail.items())
         value = f"{row.value:.2f}{row.unit}" if row.unit == "x" else f"{row.value:.1f} {row.unit}"
-        aim = f"aim ≤ {row.limit:g}{'' if row.within else ', MISSED'}"
+        aim = f"aim ≤ {row.limit:g}{'' if row.within else ', MISSED'}" if math.isfinite(row.limit) else "a rival"
         lines.append(f"  {row.name:26} {value:>9}  ({row.spread[0]:g}–{row.spread[1]:g})  {aim:18}  {figures}")
     return "\n".join(lines)
 
@@ -70,9 +71,14 @@ def _write(results: dict[str, list[Row]], turns: int) -> None:
     }
     document: dict[str, Any] = {"about": about, "results": {}}
     for title, rows in results.items():
-        document["results"][title] = [{**asdict(row), "within": row.within} for row in rows]
+        document["results"][title] = [_plain(row) for row in rows]
     (HERE / "results.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     (HERE / "results.md").write_text(_markdown(results, about), encoding="utf-8")
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    # A rival has no aim, and JSON no infinity.
+    return {**asdict(row), "limit": row.limit if math.isfinite(row.limit) else None, "within": row.within}
 
 
 def _markdown(results: dict[str, list[Row]], about: dict[str, Any]) -> str:
@@ -82,7 +88,8 @@ def _markdown(results: dict[str, list[Row]], about: dict[str, Any]) -> str:
             unit = "×" if row.unit == "x" else f" {row.unit}"
             name = row.name if title == row.name else f"{title.partition(' / ')[0]}, {row.name}"
             spread = f"{row.spread[0]:g}–{row.spread[1]:g}"
-            lines.append(f"| {name} | {row.against} | {row.value:g}{unit} | {spread} | ≤ {row.limit:g}{unit} |")
+            aim = f"≤ {row.limit:g}{unit}" if math.isfinite(row.limit) else "a rival"
+            lines.append(f"| {name} | {row.against} | {row.value:g}{unit} | {spread} | {aim} |")
     packages = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     lines.append("")
     lines.append(

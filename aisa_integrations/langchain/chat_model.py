@@ -124,9 +124,12 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
             self.policy = Policy()
         key, policy = self.api_key, self.policy
         wanted: Wanted = (key, self.base_url, self.timeout, self.max_retries, id(policy), id(self.network))
-        if self._connection is None or self._connection[0] != wanted:
-            self._connection = connection(key, self.base_url, self.timeout, self.max_retries, policy, self.network)
-        return self._connection[1]
+        held = self._connection  # read once: pydantic takes its time over a private attribute
+        if held is None or held[0] != wanted:
+            self._connection = held = connection(
+                key, self.base_url, self.timeout, self.max_retries, policy, self.network
+            )
+        return held[1]
 
     # ---- calls ------------------------------------------------------------------------------------------------------
 
