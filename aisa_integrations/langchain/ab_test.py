@@ -21,7 +21,7 @@ from ..intervals import CONFIDENCE
 from ..stores.sqlite_file import FileTrouble
 from .comparison import text_of_output
 from .hearing import Hearing
-from .many_models import OverModels, asked_of_each
+from .many_models import OverModels, refuse_named_models
 
 logger: Final = logging.getLogger("aisa_integrations")
 
@@ -105,7 +105,7 @@ class RunnableABTest(OverModels):
         return ABSummary.read(path, arms=arms)
 
     def _deal(self, input: Any, config: RunnableConfig | None, options: Mapping[str, Any], *, stream: bool) -> _Trial:
-        asked_of_each(options)
+        refuse_named_models(options)
         config = ensure_config(config)
         key = config.get("configurable", {}).get(self._key)
         arm = self._split.arm(next(self._numbers) if key is None else str(key))

@@ -22,7 +22,7 @@ from ..errors import AisaError
 from ..usage import Exchange
 from .errors import ConfigurationError, UnfitAnswerError
 from .hearing import Hearing, message_of
-from .many_models import OverModels, asked_of_each, inside, only
+from .many_models import OverModels, inside, only, refuse_named_models
 from .messages import wire_messages
 
 # What went wrong with a model, or with its answer. Anything else went wrong with the program, and is raised.
@@ -100,7 +100,7 @@ class RunnableComparison(OverModels):
             yield result
 
     def _asked_with(self, options: dict[str, Any]) -> dict[str, Any]:
-        asked_of_each(options)
+        refuse_named_models(options)
         return {**self._options, **options}
 
     # ---- in threads -------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from .accounts import call_record
 from .errors import ConfigurationError, RefusalError
 from .hearing import Hearing, message_of
 from .judging import When, complaint, finding, judged_by, judges_of, unread
-from .many_models import UNSATISFYING, ManyModels, OverModels, asked_of_each, inside, only
+from .many_models import UNSATISFYING, ManyModels, OverModels, inside, only, refuse_named_models
 
 logger: Final = logging.getLogger("aisa_integrations")
 
@@ -66,7 +66,7 @@ class RunnableEscalation(OverModels):
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Return the first answer that satisfies, or the last."""
-        asked_of_each(kwargs)
+        refuse_named_models(kwargs)
         return self._call_with_config(self._invoke, input, config, **kwargs)
 
     def _invoke(
@@ -80,7 +80,7 @@ class RunnableEscalation(OverModels):
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
         """Give the answer in pieces, once it is known which; the last model's as it comes."""
-        asked_of_each(kwargs)
+        refuse_named_models(kwargs)
         yield from self._transform_stream_with_config(iter([input]), self._stream, config, **kwargs)
 
     def _stream(
@@ -103,7 +103,7 @@ class RunnableEscalation(OverModels):
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Return the first answer that satisfies, or the last."""
-        asked_of_each(kwargs)
+        refuse_named_models(kwargs)
         return await self._acall_with_config(self._ainvoke, input, config, **kwargs)
 
     async def _ainvoke(
@@ -118,7 +118,7 @@ class RunnableEscalation(OverModels):
 
     async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
         """Give the answer in pieces, once it is known which; the last model's as it comes."""
-        asked_of_each(kwargs)
+        refuse_named_models(kwargs)
         async for chunk in self._atransform_stream_with_config(only(input), self._astream, config, **kwargs):
             yield chunk
 

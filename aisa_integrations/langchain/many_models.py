@@ -136,7 +136,7 @@ class OverModels(Runnable[Any, Any]):
         return f"{type(self).__name__}({', '.join(self.models)})"
 
 
-def asked_of_each(options: Mapping[str, Any]) -> None:
+def refuse_named_models(options: Mapping[str, Any]) -> None:
     """Refuse a call's option that names a model.
 
     Raises:
