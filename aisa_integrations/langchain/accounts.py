@@ -36,6 +36,18 @@ def call_record(exchanges: Sequence[Exchange]) -> dict[str, Any]:
     return record
 
 
+def told_again(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `response_metadata` says of an answer that langchain's cache gave: it cost nothing this time.
+
+    Args:
+        metadata: as the answer had it when it was kept.
+    """
+    if "cost" not in metadata:
+        return dict(metadata)
+    saved = metadata.get("saved") if metadata.get("cached") else metadata["cost"]
+    return {**metadata, "cost": 0.0, "cost_kind": "billed", "attempts": [], "cached": True, "saved": saved}
+
+
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "model": attempt.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self, cast
 
@@ -10,7 +11,7 @@ from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, GetPydanticSchema, PrivateAttr, SecretStr, ValidationError
@@ -23,6 +24,7 @@ from ..routing import RouteDecision, explain
 from ..routing.caps import Fallback
 from ..settings import UNSET, Unset, resolve_origin
 from ..transport.network import NetworkOptions
+from .accounts import told_again
 from .arguments import refuse_unknown, what_is_wrong
 from .binding import BoundChatAisa
 from .connection import Connection, SecretKey, Wanted, checked, connection, hidden
@@ -359,6 +361,14 @@ class ChatAisa(ChatOptions, BaseChatModel, ManyModels):
         """Estimate the tokens of messages, from above; no model is asked."""
         request: Json = {"messages": wire_messages(messages)}
         return measure_prompt({**request, "tools": wire_tools(tools)} if tools else request).tokens
+
+    def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
+        # langchain-core writes into what the cache holds, which a caller may hold as well.
+        given = super()._convert_cached_generations([copy.copy(generation) for generation in cache_val])
+        for generation in given:
+            metadata = told_again(generation.message.response_metadata)
+            generation.message = generation.message.model_copy(update={"response_metadata": metadata})
+        return given
 
     @property
     def lc_secrets(self) -> dict[str, str]:

@@ -43,7 +43,7 @@ def chat_result(reply: Reply) -> ChatResult:
     about_call = {**_rest(reply, _OF_A_REPLY), "token_usage": told, **call_record(exchanges)}
     counted = usage_metadata(exchanges, told)
     generations: list[ChatGeneration] = []
-    for choice in _dicts(reply.get("choices")):
+    for choice in sorted(_dicts(reply.get("choices")), key=_index_of):
         metadata = {
             "model_provider": PROVIDER,
             "model_name": model,
@@ -210,8 +210,9 @@ class _CallFragments:
 
     def __init__(self) -> None:
         self._ids: dict[int, str] = {}
+        self._told: dict[tuple[object, str | None], int] = {}  # the index on the wire and the id, of each call
+        self._open: dict[object, int] = {}  # by the index on the wire, the call that goes on there
         self._named: set[int] = set()
-        self._last = -1
 
     def read(self, fragments: Sequence[Json]) -> list[Any]:
         """Return the fragments with an index each, and the id and the name on the first alone."""
@@ -229,19 +230,28 @@ class _CallFragments:
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        self._last = index
         return tool_call_chunk(
             name=name, args="" if arguments in (None, "null") else arguments, id=identity, index=index
         )
 
-    def _index(self, index: object, told: str | None, function: Json) -> int:
-        if isinstance(index, int) and not isinstance(index, bool):
-            return index
-        known = next((known for known, identity in self._ids.items() if identity == told), None)
-        if known is not None:
-            return known
-        # Without an index, an id or a name of its own begins the next call.
-        return self._last + 1 if told or function.get("name") or self._last < 0 else self._last
+    def _index(self, wire: object, told: str | None, function: Json) -> int:
+        """Return which call it is a fragment of: one that goes on, or the next."""
+        counts = isinstance(wire, int) and not isinstance(wire, bool)
+        wire = wire if counts else None
+        known = self._told.get((wire, told)) if told else None
+        if known is None and (begun := self._open.get(wire)) is not None:
+            if counts:
+                # Of some models all calls have index 0: another id with a name of its own begins the next one.
+                goes_on = not (told and function.get("name") and (wire, None) not in self._told)
+            else:
+                goes_on = not (told or function.get("name"))
+            known = begun if goes_on else None
+        if known is None:
+            free = max(self._ids, default=-1) + 1
+            known = wire if isinstance(wire, int) and wire not in self._ids else free
+            self._told[wire, told] = known
+        self._open[wire] = known
+        return known
 
 
 # ---- what both share ------------------------------------------------------------------------------------------------
@@ -274,6 +284,11 @@ def _dicts(value: object) -> list[Json]:
 def _function(call: Json) -> Json:
     function = call.get("function")
     return function if isinstance(function, dict) else {}
+
+
+def _index_of(choice: Json) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
 
 
 def _new_id() -> str:

@@ -7,6 +7,7 @@ prose where a tool was forced, and in a code block where JSON was asked for.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, Literal, cast
@@ -17,7 +18,7 @@ from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
 from langchain_core.runnables import AddableDict, Runnable, RunnableGenerator, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_core.utils.json import parse_json_markdown, parse_partial_json
+from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
@@ -96,7 +97,7 @@ class SchemaParser(BaseTransformOutputParser[Any]):
 
     def _from_text(self, text: str, *, partial: bool) -> Any:
         try:
-            return parse_json_markdown(text, parser=parse_partial_json if partial else _strictly)
+            return parse_json_markdown(text) if partial else _strictly(text)
         except ValueError as error:
             if partial:
                 return None
@@ -104,15 +105,15 @@ class SchemaParser(BaseTransformOutputParser[Any]):
 
     def _fitted(self, found: Any, text: str, *, partial: bool) -> Any:
         schema = self.answer_schema
-        if found is None or not isinstance(schema, type) or not is_basemodel_subclass(schema):
-            return found
+        if partial and found is None:
+            return None
         try:
             return _instance(schema, found)
         except ValueError as error:
             if partial:
                 return None
             raise OutputParserException(
-                f"The answer does not fit {schema.__name__}: {error}\nIt was: {text}", llm_output=text
+                f"The answer does not fit {_title(schema)}: {error}\nIt was: {text}", llm_output=text
             ) from error
 
     def _nothing(self, message: BaseMessage) -> Any:
@@ -224,12 +225,37 @@ def _generation(piece: str | BaseMessage) -> Generation:
 
 
 def _instance(schema: Any, found: Any) -> Any:
-    # A class of pydantic.v1 reads by another name.
-    return schema.model_validate(found) if issubclass(schema, BaseModel) else schema.parse_obj(found)
+    if isinstance(schema, type) and is_basemodel_subclass(schema):
+        # A class of pydantic.v1 reads by another name.
+        read = schema.model_validate if issubclass(schema, BaseModel) else cast(Any, schema).parse_obj
+        return read(found)
+    if schema is not None and not isinstance(found, dict):
+        raise ValueError(f"it is no object, but {json.dumps(found, ensure_ascii=False)}")
+    return found
+
+
+def _title(schema: Any) -> str:
+    return schema.__name__ if isinstance(schema, type) else "the schema"
+
+
+_FENCE: Final = re.compile(r"```(?:json)?", re.IGNORECASE)
+_JSON: Final = json.JSONDecoder(strict=False)
 
 
 def _strictly(text: str) -> Any:
-    return json.loads(text, strict=False)
+    """Return what a text says as JSON, or the fence in it that stands among prose."""
+    text = text.strip().lstrip("\ufeff")
+    try:
+        return _JSON.decode(text)
+    except ValueError as error:
+        for fence in _FENCE.finditer(text):
+            with suppress(ValueError):
+                fenced = text[fence.end() :].lstrip()
+                found, end = _JSON.raw_decode(fenced)
+                after = fenced[end:].lstrip()
+                if not after or after.startswith("```"):  # what stands between would be part of the answer
+                    return found
+        raise error
 
 
 def _raise_if_refused(message: BaseMessage) -> None:

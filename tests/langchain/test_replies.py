@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.content import KNOWN_BLOCK_TYPES
 
-from aisa_integrations import ChatAisa, Policy
+from aisa_integrations import ChatAisa, Policy, track
 from aisa_integrations.gateway_client import Reply
 from aisa_integrations.langchain.replies import ChunkReader, chat_result
 from aisa_integrations.local import LocalGateway
@@ -303,6 +304,24 @@ def test_an_answer_of_the_own_cache_says_what_it_saved(make_chat: MakeChat, way:
     assert (told["cost"], told["cached"], told["saved"]) == (0, True, first.response_metadata["cost"])
 
 
+def test_an_answer_of_langchains_cache_costs_nothing_again(make_chat: MakeChat, way: Way) -> None:
+    from langchain_core.caches import InMemoryCache
+
+    whole = Way(False, way.is_async)  # langchain's cache keeps no streams
+    chat = make_chat(cache=InMemoryCache())
+    with track() as spend, get_usage_metadata_callback() as counted:
+        first, *others = [whole.ask(chat, "Hello") for _ in range(3)]
+    paid = first.response_metadata["cost"]
+    for told in [again.response_metadata for again in others]:
+        assert (told["cost"], told["cost_kind"], told["cached"], told["saved"]) == (0, "billed", True, paid)
+        assert (told["served_by"], told["attempts"]) == (MODEL, [])
+    assert "cached" not in first.response_metadata
+    assert (spend.calls, float(spend.cost)) == (1, paid)
+    assert counted.usage_metadata[MODEL]["input_tokens"] == 3 * first.usage_metadata["input_tokens"]
+    kept = chat.escalate_to("gpt-4o").invoke("Hello").response_metadata
+    assert (kept["cost"], kept["escalation"]["billed"]) == (0, 0)
+
+
 def test_a_stream_that_another_model_went_on_with_tells_what_is_known(
     make_chat: MakeChat, stream_way: Way, gateway: LocalGateway
 ) -> None:
@@ -330,3 +349,41 @@ def test_amounts_are_plain_numbers() -> None:
     assert message.response_metadata["cost"] == 0.0001
     assert type(message.response_metadata["cost"]) is float
     assert all(type(count) is int for count in message.usage_metadata.values())
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        # All of them at index 0.
+        [{"index": 0, "id": "x", "function": {"name": "add", "arguments": '{"a"'}},
+         {"index": 0, "function": {"arguments": ": 1}"}},
+         {"index": 0, "id": "y", "function": {"name": "sub", "arguments": '{"b"'}},
+         {"index": 0, "function": {"arguments": ": 2}"}}],
+        # The same, by turns.
+        [{"index": 0, "id": "x", "function": {"name": "add", "arguments": '{"a"'}},
+         {"index": 0, "id": "y", "function": {"name": "sub", "arguments": '{"b"'}},
+         {"index": 0, "id": "x", "function": {"arguments": ": 1}"}},
+         {"index": 0, "id": "y", "function": {"arguments": ": 2}"}}],
+        # One without an index.
+        [{"index": 1, "id": "x", "function": {"name": "add", "arguments": '{"a": 1}'}},
+         {"id": "y", "function": {"name": "sub", "arguments": '{"b": 2}'}}],
+        # By turns, as it should be.
+        [{"index": 0, "id": "x", "function": {"name": "add", "arguments": ""}},
+         {"index": 1, "id": "y", "function": {"name": "sub", "arguments": ""}},
+         {"index": 0, "function": {"arguments": '{"a": 1}'}},
+         {"index": 1, "function": {"arguments": '{"b": 2}'}}],
+        [{"id": "x", "function": {"name": "add", "arguments": '{"a"'}},
+         {"id": "y", "function": {"name": "sub", "arguments": '{"b": 2}'}},
+         {"id": "x", "function": {"arguments": ": 1}"}}],
+    ],
+)  # fmt: skip
+def test_parallel_calls_of_a_stream_are_told_apart(told: list[dict[str, Any]]) -> None:
+    calls = [(call["name"], call["args"], call["id"]) for call in fragments(*told).tool_calls]
+    assert calls == [("add", {"a": 1}, "x"), ("sub", {"b": 2}, "y")]
+
+
+def test_several_answers_come_in_their_order() -> None:
+    choices = [{"index": index, "message": {"content": text}} for index, text in ((1, "second"), (0, "first"))]
+    result = chat_result(Reply({"choices": choices}, Exchange(MODEL, MODEL)))
+    assert [one.text for one in result.generations] == ["first", "second"]
+    assert "cost" in result.generations[0].message.response_metadata

@@ -93,6 +93,9 @@ def test_strict_is_sent_where_it_is_said(chat: ChatAisa, gateway: LocalGateway, 
         '```json\n{"name": "Zoë", "age": 3}\n```',
         'Here:\n```\n{"name": "Zoë", "age": 3}\n```',
         '{"name": "Zoë",\n "age": 3}',
+        'Sure!\n```json\n{"name": "Zoë", "age": 3}\n```\nAnything else?',
+        '```\nno JSON\n```\n```json\n{"name": "Zoë", "age": 3}\n```',
+        '\ufeff{"name": "Zoë", "age": 3}',
     ],
 )
 def test_json_in_a_fence_or_in_prose_is_read(
@@ -103,6 +106,18 @@ def test_json_in_a_fence_or_in_prose_is_read(
         way.ask(chat.with_structured_output(Person, method=method), KEYS)
     ]  # fmt: skip
     assert found[-1] == Person(**ZOE)
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "[1, 2]", '"Zoë"', '```json\n{"name": "Zoë", "age"', "```json\n{} or {}\n```"]
+)
+@pytest.mark.parametrize("schema", [Person, Old, Typed])
+def test_json_that_is_no_object_or_not_whole_is_no_answer(
+    chat: ChatAisa, way: Way, gateway: LocalGateway, schema: Any, text: str
+) -> None:
+    says(gateway, "json_schema", {}, text=text)
+    with pytest.raises(OutputParserException, match=r"does not fit|is no JSON"):
+        way.ask(chat.with_structured_output(schema, method="json_schema"), KEYS)
 
 
 def test_what_the_gateways_own_fences_hold_is_read(chat: ChatAisa, way: Way, gateway: LocalGateway) -> None:
