@@ -6,6 +6,7 @@ Both files may be written by several threads and processes at once, and take a r
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from decimal import Decimal
@@ -16,6 +17,8 @@ from ..errors import ConfigurationError
 from ..stores.folders import resolve_path
 from ..stores.sqlite_file import FileTrouble, Layout, shared_file
 from .row import COLUMNS, OUTCOMES, Row
+
+logger: Final = logging.getLogger("aisa_integrations")
 
 _LINES: Final = (".jsonl", ".ndjson")
 _TABLES: Final = (".sqlite", ".sqlite3", ".db")
@@ -115,8 +118,10 @@ class _Lines:
 
     def _write(self, line: bytes) -> None:
         # One write to a file that is appended to: whoever else writes, the lines come one after the other.
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
+            if line and _ends_torn(file):
+                line = b"\n" + line
             if os.write(file, line) != len(line):
                 raise OSError(f"{self._path} took only a part of a row")
         finally:
@@ -124,9 +129,14 @@ class _Lines:
 
     def rows(self) -> list[Row]:
         with self._path.open(encoding="ascii") as lines:
-            return [self._row(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+            found = [self._row(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+        return [row for row in found if row is not None]
 
-    def _row(self, number: int, line: str) -> Row:
+    def _row(self, number: int, line: str) -> Row | None:
+        if line.startswith("{") and not line.endswith("}"):
+            # A full disk or the end of the machine, or a row that is being written this moment.
+            logger.warning("line %d of %s is only the start of a row, and is left out", number, self._path)
+            return None
         try:
             values = json.loads(line)
             # As text, for a float's shortest form is the very amount that was written.
@@ -134,6 +144,14 @@ class _Lines:
             return _checked({**dict.fromkeys(COLUMNS), **values, **money})
         except (ValueError, TypeError, ArithmeticError) as error:
             raise ConfigurationError(f"line {number} of {self._path} is no row of an A/B test: {error}") from None
+
+
+def _ends_torn(file: int) -> bool:
+    """Say whether a file ends within a line, so that the next row would be lost with it."""
+    if not os.lseek(file, 0, os.SEEK_END):
+        return False
+    os.lseek(file, -1, os.SEEK_END)
+    return os.read(file, 1) != b"\n"
 
 
 class _Table:

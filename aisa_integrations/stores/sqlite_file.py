@@ -171,8 +171,10 @@ class SqliteFile:
         import sqlite3
 
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What is in it is the user's own; SQLite gives its side files the same mode.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        # What is in it is the user's own; SQLite gives its side files the same mode. One that is there is not opened:
+        # to close it would drop the locks that another connection of this process has on it, and rows would be lost.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         identity = self._opened.identity = _identity(self.path)
         left = max(0.0, expires - time.monotonic())
         connection = sqlite3.connect(self.path, timeout=left, isolation_level=None, check_same_thread=False)

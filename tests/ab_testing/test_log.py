@@ -105,6 +105,18 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
         read_rows(path)
 
 
+def test_a_row_that_was_cut_takes_no_other_with_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "trial.jsonl"
+    log = log_at(path)
+    log.add(FAILED)
+    with path.open("a") as file:
+        file.write('{"time": 1, "arm": "gp')
+    assert read_rows(path) == [FAILED]
+    log.add(replace(FAILED, arm="o3"))
+    assert [row.arm for row in read_rows(path)] == ["gpt-4o", "o3"]
+    assert "line 2" in caplog.text
+
+
 def test_another_sqlite_file_is_left_alone(tmp_path: Path) -> None:
     import sqlite3
 

@@ -86,3 +86,25 @@ def test_a_child_opens_its_own_connection_and_leaves_the_parents_alone(tmp_path)
     command = [sys.executable, "-W", "error", "-c", FORKING, str(tmp_path / "notes.sqlite3")]
     run = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert (run.stdout.split(), run.stderr) == (["child", "parent"], "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only POSIX drops a process's locks with any descriptor it closes")
+def test_a_second_opening_keeps_the_locks_of_the_first(tmp_path):
+    path = tmp_path / "notes.sqlite3"
+    kept = opened(path)
+    write(kept, "first")
+    other = opened(path)
+    write(other, "second")
+    del other
+    # Another process that takes itself for the last one at its end folds the write-ahead log up under ours.
+    script = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM notes').fetchall(); c.close()"
+    )
+    for text in ("third", "fourth"):
+        subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=60)
+        write(kept, text)
+    looked = (
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM notes').fetchone()[0])"
+    )
+    found = subprocess.run([sys.executable, "-c", looked, str(path)], check=True, capture_output=True, timeout=60)
+    assert int(found.stdout) == 4
