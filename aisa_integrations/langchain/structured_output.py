@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, Literal, cast
 
@@ -16,7 +16,7 @@ from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk
 from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation, GenerationChunk
-from langchain_core.runnables import AddableDict, Runnable, RunnableGenerator, RunnableSequence
+from langchain_core.runnables import AddableDict, Runnable, RunnableConfig, RunnableGenerator, RunnableSequence
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.json import parse_json_markdown
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -146,6 +146,10 @@ class SchemaParser(BaseTransformOutputParser[Any]):
         for found in reading.finish():
             yield found
 
+    def transform(self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+        """Read a stream; where that is left, the answer is too."""
+        yield from _closing(input, super().transform(input, config, **kwargs))
+
     # The message beside what is read in it. What is no answer is a value then, at a stream's end too.
 
     def beside_raw(self, input: Iterator[BaseMessage]) -> Iterator[RawAndParsed]:
@@ -162,6 +166,24 @@ class SchemaParser(BaseTransformOutputParser[Any]):
             for told in reading.beside(piece):
                 yield told
         yield reading.ending()
+
+
+class _BesideRaw(RunnableGenerator[Any, Any]):
+    """Give the message and what is read in it; where that is left, the answer is too."""
+
+    def transform(self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+        yield from _closing(input, super().transform(input, config, **kwargs))
+
+
+def _closing(answer: Any, found: Iterator[Any]) -> Iterator[Any]:
+    for piece in found:
+        try:
+            yield piece
+        except GeneratorExit:
+            # langchain-core would read the rest of the answer first, to its end, for tracing.
+            if isinstance(answer, Generator):
+                answer.close()
+            raise
 
 
 class RawAndParsed(AddableDict):
@@ -306,4 +328,4 @@ def structured(llm: Runnable[Any, Any], parser: SchemaParser, *, include_raw: bo
     """Return a model and its parser as one runnable; with `include_raw`, a dict of `raw`, `parsed`, `parsing_error`."""
     if not include_raw:
         return StructuredChat(first=llm, last=parser)
-    return StructuredChat(first=llm, last=RunnableGenerator(parser.beside_raw, parser.abeside_raw))
+    return StructuredChat(first=llm, last=_BesideRaw(parser.beside_raw, parser.abeside_raw))

@@ -1,5 +1,7 @@
 """Structured output by every method, whole and streamed, in whatever form the answer comes; and when it doesn't."""
 
+import asyncio
+import contextlib
 import functools
 import operator
 from typing import Any, TypedDict
@@ -9,7 +11,7 @@ from langchain_core.exceptions import ModelError, OutputParserException
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
 
-from aisa_integrations import ChatAisa, ConfigurationError, ContentPolicyError
+from aisa_integrations import ChatAisa, ConfigurationError, ContentPolicyError, track
 from aisa_integrations.langchain.structured_output import METHODS, SchemaParser
 from aisa_integrations.local import LocalGateway
 
@@ -273,3 +275,25 @@ def test_a_fallback_answers_in_the_same_form(chat: ChatAisa, way: Way, gateway: 
         found = way.chunks(runnable, "Hello")[-1] if way.streams else way.ask(runnable, "Hello")
         assert isinstance(found, Person)
         assert gateway.requests[-1].model == "gpt-4o"
+
+
+@pytest.mark.parametrize("include_raw", [False, True])
+def test_a_stream_that_is_left_ends_the_answer(
+    chat: ChatAisa, stream_way: Way, gateway: LocalGateway, include_raw: bool
+) -> None:
+    gateway.script.set_style("*", chunk_delay=0.05)
+    gateway.script.reply(MODEL, json={"name": "Zoë " * 100, "age": 3})
+    runnable = chat.with_structured_output(method="json_mode", include_raw=include_raw)
+
+    async def leave() -> None:
+        async with contextlib.aclosing(runnable.astream(KEYS)) as live:  # type: ignore[type-var]
+            await anext(live)
+
+    with track() as spend:
+        if stream_way.is_async:
+            asyncio.run(leave())
+        else:
+            with contextlib.closing(runnable.stream(KEYS)) as live:  # type: ignore[type-var]
+                next(live)
+    assert gateway.wait(disconnects=1)
+    assert (spend.calls, spend.unknown) == (1, 1)
