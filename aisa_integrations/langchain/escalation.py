@@ -224,7 +224,8 @@ class _Climb:
                 yield _Ask(hearing, judge, judged_by(judge, output), {}, "judge", is_judge=True)
                 reason = complaint(hearing.error) if hearing.error is not None else None
             else:
-                reason = finding(judge, output)
+                with self._hearing("judge", ()):  # it may ask a model by itself
+                    reason = finding(judge, output)
             if reason is not None:
                 return reason
         return None

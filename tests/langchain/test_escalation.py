@@ -179,6 +179,16 @@ def test_a_judge_whose_own_call_fails_is_no_judge_of_the_answer(
         way.ask(chat.escalate_to(STRONG, when=RunnableLambda(lambda m: m.text) | judge), "Hello")
 
 
+def test_a_function_that_asks_a_model_is_in_the_bill(
+    chat: ChatAisa, make_chat: MakeChat, way: Way, gateway: LocalGateway
+) -> None:
+    other = make_chat(model="gpt-4o")
+    with track() as spend:
+        answer = way.ask(chat.escalate_to(STRONG, when=lambda message: not other.invoke(message.text).text), "Hello")
+    assert (told(answer)["satisfied"], spend.calls) == (True, 2)
+    assert told(answer)["billed"] == pytest.approx(float(spend.cost))
+
+
 def test_a_judge_that_asks_a_model_is_in_the_bill(
     chat: ChatAisa, way: Way, gateway: LocalGateway, make_chat: MakeChat
 ) -> None:
