@@ -29,7 +29,15 @@ def digest(value: object, *, strictly: bool = True) -> str:
         NotTold: the value holds something that has no lasting form.
     """
     plain = _plain if strictly else _plain_or_type
-    written = json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain)
+    try:
+        written = json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain)
+    except NotTold:
+        raise
+    except (TypeError, ValueError, RecursionError):
+        # Keys that can't be sorted or written, or a value that holds itself.
+        if strictly:
+            raise NotTold("a dict whose keys are no texts, or a value that holds itself") from None
+        written = f"type:{type(value).__qualname__}"
     return blake2b(written.encode(), digest_size=16).hexdigest()
 
 

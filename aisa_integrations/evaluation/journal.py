@@ -155,7 +155,13 @@ class FileJournal:
             if entry is None or entry.get("key") != key:
                 raise ConfigurationError(f"{self.path} was changed by another program while it was in use.")
             held.update(entry)
-        return from_fields(held)
+        try:
+            return from_fields(held)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise ConfigurationError(
+                f"{self.path} was edited: of the call with the key {key} something is missing or no longer what it was "
+                f"({type(error).__name__}: {error}). Remove the lines with that key, and it is asked again."
+            ) from None
 
     def _taken_in(self, file: BinaryIO) -> tuple[int, list[Any]]:
         """Index a file and return where its last whole line ends, and what it tells of runs."""

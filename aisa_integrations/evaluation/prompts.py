@@ -103,7 +103,7 @@ def _text(value: Any) -> str:
 
 def _found(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name] if name in row else _nested(name, row)
-    if value is None:
+    if value is None or (isinstance(value, float) and value != value):  # not a number: pandas' gap
         raise ConfigurationError(f"the field {name!r}, which the prompt asks for, is empty in this row.")
     return value
 

@@ -103,9 +103,22 @@ def _own_id(held: Mapping[str, Any], id_field: str | None, number: int) -> str |
     own = held.get("id" if id_field is None else id_field)
     if isinstance(own, (str, int, float)) and not isinstance(own, bool) and own == own and own != "":
         return str(own)
+    if id_field is not None and _names_it(own):
+        return str(own)
     if id_field is not None:
         raise ConfigurationError(f"row {number} has no {id_field!r} that names it: it holds {_listed(held)}.")
     return None
+
+
+def _names_it(own: Any) -> bool:
+    """Say whether what the named field holds can be an id: a UUID, a date, an amount, a whole number of numpy's."""
+    if own is None or isinstance(own, (bool, float, Mapping, list, tuple)) or own != own or own == "":
+        return False
+    try:
+        digest(own)
+    except NotTold:
+        return False
+    return True
 
 
 def _listed(held: Mapping[str, Any]) -> str:

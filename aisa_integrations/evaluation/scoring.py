@@ -18,6 +18,9 @@ Measure = Callable[[str, str], bool]
 
 # The name of a score that is the only one.
 ONLY: Final = "score"
+# The one name that a score can't have: its column is taken.
+_ERROR: Final = "error"
+_NO_NAME: Final = "no score can be named error: its column, score_error, holds what a score raised; take another name"
 
 
 def _exact_match(text: str, expected: str) -> bool:
@@ -89,6 +92,8 @@ def scorer_of(score: Score | Sequence[Score] | None, expected: str | None, *, ma
         name = (one if isinstance(one, str) else getattr(one, "__name__", type(one).__name__)) if several else ONLY
         parts.append((name, _measured(one, expected) if isinstance(one, str) else _called(one)))
     names = [name for name, _ in parts]
+    if _ERROR in names:
+        raise ConfigurationError(_NO_NAME)
     if len(set(names)) < len(names):
         raise ConfigurationError(f"two scores have one name: {', '.join(names)}.")
     code = digest(
@@ -118,12 +123,21 @@ def _measured(name: str, expected: str | None) -> Callable[[Answer, Mapping[str,
     measure = MEASURES[name]
 
     def measured(answer: Answer, fields: Mapping[str, Any]) -> bool:
-        right = fields.get(expected)
-        if right is None or right == []:
+        right = _right(fields.get(expected), always_in=name != "exact_match")
+        if not right:
             raise ConfigurationError(f"the row has no {expected!r} to compare with, but {', '.join(fields)}.")
-        return any(measure(answer.response, str(one)) for one in (right if isinstance(right, list) else [right]))
+        return any(measure(answer.response, str(one)) for one in right)
 
     return measured
+
+
+def _right(value: Any, *, always_in: bool) -> list[Any]:
+    """Return the right answers; `always_in` leaves the empty text out, which every answer contains."""
+    if callable(listed := getattr(value, "tolist", None)):  # numpy's, as data frames hold them
+        value = listed()
+    several = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    known = [one for one in several if one is not None and one == one]  # not a number: a gap
+    return [one for one in known if str(one).strip()] if always_in else known
 
 
 def _called(function: object) -> Callable[[Answer, Mapping[str, Any]], Any]:
@@ -160,7 +174,7 @@ def _gathered(found: Iterable[tuple[str, Any]], stamp: str) -> Marks:
     errors: list[str] = []
     for name, outcome in found:
         for key, value in outcome.items() if isinstance(outcome, Mapping) else [(name, outcome)]:
-            number = _number(value)
+            number = _number(value) if key != _ERROR else _NO_NAME
             if isinstance(number, float):
                 scores[str(key)] = number
             elif number is not None:
@@ -179,6 +193,8 @@ def _number(value: Any) -> float | str | None:
         return "the score is a coroutine, which evaluate() can't await; aevaluate() can"
     try:
         number = float(value)
+    except OverflowError:
+        return "a score is a finite number, not one beyond what a float holds"
     except (TypeError, ValueError):
         return f"a score is a number, True or False, or a dict of these, not {type(value).__name__}"
     return number if math.isfinite(number) else f"a score is a finite number, not {number}"

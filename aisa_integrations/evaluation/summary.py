@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..display.money import total
 from ..display.text import aligned
 from ..errors import ConfigurationError
-from ..intervals import CONFIDENCE, Interval, bootstrap
-from .record import Answer
+from ..intervals import CONFIDENCE, Interval, bootstrap, proportion
+from .record import Answer, column_of
 from .tally import Count
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _WIN, _TIE, _LOSS = 1.0, 0.5, 0.0
 _SEED: Final = 0
+# Columns of a model's figures, which a score of the same name leaves alone.
+_OWN_COLUMNS: Final = (
+    *("model", "n", "failed", "score_errors", "latency_s", "ttft_s", "input_tokens", "output_tokens"),
+    *("billed_usd", "estimated_usd", "calls_of_unknown_cost"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class ModelSummary:
         """Return it as a flat row of plain values."""
         scores: dict[str, Any] = {}
         for name, interval in self.scores.items():
-            scores |= _plain(name, interval)
+            scores |= _plain(column_of(name) if name in _OWN_COLUMNS else name, interval)
         return {
             "model": self.model,
             "n": self.n,
@@ -208,7 +213,7 @@ def summarised(answers: Iterable[Answer], models: Sequence[str], score: str | No
 
 
 def _summary(model: str, found: _Gathered, confidence: float) -> ModelSummary:
-    means = {name: bootstrap(held.values(), confidence=confidence, seed=_SEED) for name, held in found.scores.items()}
+    means = {name: _mean(held.values(), confidence) for name, held in found.scores.items()}
     return ModelSummary(
         model=model,
         n=found.count.calls,
@@ -225,6 +230,14 @@ def _summary(model: str, found: _Gathered, confidence: float) -> ModelSummary:
     )
 
 
+def _mean(values: Iterable[float], confidence: float) -> Interval | None:
+    """Return a mean with its interval; of passes and failures it is a share, whose interval few rows leave wide."""
+    held = list(values)
+    if all(value in (0, 1) for value in held):
+        return proportion(sum(value == 1 for value in held), len(held), confidence=confidence)
+    return bootstrap(held, confidence=confidence, seed=_SEED)
+
+
 def _pairs(gathered: dict[str, _Gathered], score: str, confidence: float) -> Iterator[Pair]:
     for model, other in combinations(gathered, 2):
         mine, theirs = (gathered[name].scores.get(score, {}) for name in (model, other))
@@ -233,7 +246,7 @@ def _pairs(gathered: dict[str, _Gathered], score: str, confidence: float) -> Ite
             for row in mine
             if row in theirs
         ]
-        rate = bootstrap(points, confidence=confidence, seed=_SEED)
+        rate = _mean(points, confidence)
         if rate is not None:
             wins, ties, losses = (points.count(point) for point in (_WIN, _TIE, _LOSS))
             yield Pair(model, other, wins, ties, losses, rate)

@@ -201,6 +201,17 @@ def test_a_torn_first_line_is_begun_anew(run, gateway, out):
         assert [line.get("aisa_evaluation") for line in lines(out)] == [1, None, None]
 
 
+@pytest.mark.parametrize("change", [{"ok": ...}, {"cost_usd": "free"}], ids=str)
+def test_a_line_that_was_edited_says_so(run, gateway, out, change):
+    run(ROWS, ONE, prompt="{q}", out=out)
+    head, line, *rest = lines(out)
+    edited = {name: value for name, value in {**line, **change}.items() if value is not ...}
+    out.write_text("".join(f"{json.dumps(one)}\n" for one in (head, edited, *rest)))
+    with pytest.raises(ConfigurationError, match=f"was edited: of the call with the key {line['key']}"):
+        run(ROWS, ONE, prompt="{q}", out=out)
+    assert len(gateway.requests) == len(ROWS)
+
+
 FOREIGN = [
     (b'{"prompt": "Hello"}\n', "holds something else than an evaluation"),
     (b"my diary", "holds something else than an evaluation"),

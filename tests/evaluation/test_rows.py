@@ -2,10 +2,13 @@
 
 import itertools
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import numpy
 import pandas
 import pytest
 
@@ -80,6 +83,8 @@ def test_a_missing_value_is_not_asked_about(run, gateway):
     assert [one.ok for one in found] == [True, False, False]
     assert found[1].error == "ConfigurationError: the field 'q', which the prompt asks for, is empty in this row."
     assert len(gateway.requests) == 1
+    records = [{"q": "four"}, {"q": float("nan")}]  # what DataFrame.to_dict("records") gives
+    assert [one.ok for one in run(records, ONE, prompt="{q}")] == [True, False]
 
 
 WRONG: list[Any] = [
@@ -126,3 +131,26 @@ def test_what_has_no_lasting_name_needs_an_id(run, gateway):
     with pytest.raises(ConfigurationError, match="row 0 has no 'key' that names it: it holds thing, name"):
         run([{"thing": thing, "name": "x"}], prompt=lambda row: "Hello", row_id="key")
     assert len(gateway.requests) == 4
+
+
+class Itself(dict):
+    """A row that holds itself."""
+
+    def __init__(self) -> None:
+        super().__init__(q="x")
+        self["it"] = self
+
+
+@pytest.mark.parametrize(
+    "row", [{"q": {1: "a", "b": 2}}, {"q": {(1, 2): "a"}}, Itself()], ids=["mixed", "tuple", "itself"]
+)
+def test_a_row_that_json_can_t_write_needs_an_id(run, gateway, row):
+    with pytest.raises(ConfigurationError, match=r"row 0 holds .*give each row an id"):
+        run([row], ONE, prompt="Hello")
+    assert gateway.requests == []
+    assert [one.ok for one in run([{**row, "id": 1}], ONE, prompt="Hello")] == [True]
+
+
+@pytest.mark.parametrize("own", [numpy.int64(7), UUID(int=7), date(2026, 11, 25), Decimal("7.0")], ids=str)
+def test_what_a_named_field_holds_names_a_row(run, own):
+    assert [one.id for one in run([{"key": own}], ONE, prompt="Hello", row_id="key")] == [str(own)]

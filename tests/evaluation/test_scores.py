@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Any
 
+import numpy
 import pytest
 
 from aisa_integrations import ConfigurationError
@@ -20,19 +21,24 @@ MEASURED: list[tuple[str, Any, float]] = [
     ("matches", r"gpt-\d\w: you said \w+$", 1.0),
     ("matches", "^you", 0.0),
     ("contains", 4, 1.0),
+    ("contains", ("Adieu", "Hello"), 1.0),
+    ("contains", numpy.array(["Adieu", "Hello"]), 1.0),
 ]
 
 
 @pytest.mark.parametrize(("name", "right", "worth"), MEASURED)
 def test_named_measures(run, name, right, worth):
-    found = run([{"prompt": "Hello", "answer": right}], ONE, score=name, expected="answer")
+    found = run([{"prompt": "Hello", "answer": right, "id": 1}], ONE, score=name, expected="answer")
     assert [(one.score, one.scores, one.score_error) for one in found] == [(worth, {"score": worth}, None)]
 
 
 def test_a_row_without_the_right_answer_is_told(run):
-    found = run([{"prompt": "Hello", "answer": ""}, {"prompt": "Hello"}], ONE, score="contains", expected="answer")
-    assert [one.score for one in found] == [1.0, None]
-    assert found[1].score_error == "ConfigurationError: the row has no 'answer' to compare with, but prompt."
+    # A text contains the empty one, as a cell of a CSV file is that is missing.
+    rows: list[Any] = [{"prompt": "Hello", "answer": gap} for gap in ("", [], None, float("nan"))]
+    found = run([{"prompt": "Hello"}, *rows], ONE, score="contains", expected="answer")
+    assert [one.score for one in found] == [None] * 5
+    assert found[0].score_error == "ConfigurationError: the row has no 'answer' to compare with, but prompt."
+    assert run(rows[:1], ONE, score="exact_match", expected="answer")[0].score == 0.0
 
 
 OUTCOMES: list[tuple[Any, dict[str, float], str | None]] = [
@@ -41,6 +47,8 @@ OUTCOMES: list[tuple[Any, dict[str, float], str | None]] = [
     (lambda text, row: None, {}, None),
     (lambda text, row: 1 / 0, {}, "ZeroDivisionError: division by zero"),
     (lambda text, row: float("nan"), {}, "a score is a finite number, not nan"),
+    (lambda text, row: 10**400, {}, "a score is a finite number, not one beyond what a float holds"),
+    (lambda text, row: {"error": 0.5, "n": 2}, {"n": 2.0}, "error: no score can be named error: .*"),
     (lambda text, row: "good", {}, "a score is a number, True or False, or a dict of these, not str"),
     (lambda text, row: {"a": 1, "b": "bad"}, {"a": 1.0}, "b: a score is a number, True or False, .* not str"),
     (lambda text, row, result: result.output_tokens, {"score": 11.0}, None),

@@ -62,8 +62,22 @@ def test_a_clear_difference_is_clear():
     summary = summarised(answers, ["a", "b", "c"], None, 0.9)
     assert [(pair.rate.estimate, pair.is_clear) for pair in summary.pairs] == [(1.0, True)]
     assert (summary.models[2].n, summary.models[2].scores, summary.models[2].latency) == (0, {}, None)
-    assert "a against b: 30 won, 0 tied, 0 lost, rate 1 [1, 1]" in repr(summary)
+    assert "a against b: 30 won, 0 tied, 0 lost, rate 1 [0.9173, 1]" in repr(summary)
     assert "intervals of 90%" in repr(summary)
+
+
+def test_three_rows_that_agree_prove_little():
+    answers = [answer(row, model, float(model == "a")) for row in range(3) for model in ("a", "b")]
+    summary = summarised(answers, ["a", "b"], None, 0.95)
+    assert [(pair.wins, pair.is_clear) for pair in summary.pairs] == [(3, False)]
+    assert [str(model.scores["score"]) for model in summary.models] == ["1 [0.4385, 1]", "0 [0, 0.5615]"]
+
+
+def test_a_score_s_name_takes_no_figure_s_place(run):
+    found = run(["Hello"], ["gpt-4o"], score=lambda text, row: {"model": 0.5, "n": 7, "failed": True})
+    (figures,) = found.summary().to_dicts()
+    assert (figures["model"], figures["n"], figures["failed"]) == ("gpt-4o", 1, 0)
+    assert (figures["score_model"], figures["score_n"], figures["score_failed"]) == (0.5, 7.0, 1.0)
 
 
 def test_what_is_not_known_is_none_and_never_0(run, gateway):
