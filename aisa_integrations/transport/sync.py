@@ -272,6 +272,8 @@ class AisaTransport(httpx2.BaseTransport):
                 elif isinstance(effect, Consult):
                     happening = effect.action()
                 elif isinstance(effect, Notify):
+                    if leaving is not None:
+                        leaving.check()  # a connection that was cut for the caller is no failure to tell of
                     self.core.notify(effect.event, call.policy)
                     happening = None
                 else:

@@ -57,6 +57,7 @@ def test_the_stop_button_before_an_answer(fault: str, book: Kernel, gateway: Loc
     assert len(error["traceback"]) == 1
     assert "interrupted" in seen.html
     assert "cost unknown" in seen.html
+    assert "connection_lost" not in seen.everything  # nothing failed, and nothing is asked again
     assert book.value("_aisa.ok, _aisa.response, _aisa.error.code") == "False  interrupted"
     assert len(gateway.requests) == 1
 
