@@ -46,7 +46,7 @@ class BoundChatAisa(_ChatModelBinding, ManyModels):
         """Return it with tools beside those it has; see `ChatAisa.bind_tools`."""
         with joining():
             offered = joined_tools(self.kwargs.get("tools") or [], wire_tools(tools, strict=strict))
-            bound = {**kwargs, "tools": offered}
+            bound = {**kwargs, "tools": offered} if offered else kwargs  # an empty list is refused
             if parallel_tool_calls is not None:
                 bound["parallel_tool_calls"] = parallel_tool_calls
             if (choice := wire_tool_choice(tool_choice, offered)) is not None:

@@ -51,7 +51,10 @@ def wire_tool_choice(choice: object, tools: Sequence[Json]) -> str | Json | None
     if choice is True:
         return "required"
     if isinstance(choice, dict):
-        return "required" if choice.get("type") == "any" else choice
+        # Anthropic's forms, which langchain's own code is full of, beside OpenAI's.
+        if (kind := choice.get("type")) not in ("any", "auto", "none", "tool"):
+            return choice
+        choice = choice.get("name") if kind == "tool" else kind
     names = [name for tool in tools if (name := name_of(tool)) is not None]
     if choice in names:
         return {"type": "function", "function": {"name": choice}}

@@ -102,8 +102,8 @@ class StreamReader(ABC):
         return events
 
     def _note_usage(self, data: bytes, event: dict[str, Any]) -> None:
-        # `"usage": null` stands in many a chunk, and must not replace what one before it said.
-        if any(isinstance(event.get(key), dict) for key in ("usage", "usageMetadata")):
+        # `"usage": null` or `{}` stands in many a chunk, and must not replace what one before it said.
+        if any(event.get(key) and isinstance(event[key], dict) for key in ("usage", "usageMetadata")):
             self.usage = [data]
 
     @abstractmethod

@@ -81,6 +81,8 @@ def test_a_tool_in_any_form(chat: ChatAisa, way: Way, gateway: LocalGateway, nam
         ("required", "required"),
         (True, "required"),
         ({"type": "any"}, "required"),
+        ({"type": "auto"}, "auto"),
+        ({"type": "tool", "name": "plain"}, {"type": "function", "function": {"name": "plain"}}),
         ("auto", "auto"),
         ("none", "none"),
         ("plain", {"type": "function", "function": {"name": "plain"}}),
@@ -93,6 +95,11 @@ def test_which_tool_must_be_called(chat: ChatAisa, gateway: LocalGateway, choice
     assert bool(answer.tool_calls) == (choice != "none")
     if isinstance(sent, dict):
         assert answer.tool_calls[0]["name"] == "plain"
+
+
+def test_no_tools_are_none(chat: ChatAisa, gateway: LocalGateway) -> None:
+    chat.bind_tools([]).invoke("Hello")
+    assert "tools" not in gateway.requests[0].json
 
 
 def test_a_tool_that_is_not_there_can_not_be_chosen(chat: ChatAisa) -> None:

@@ -141,9 +141,10 @@ def test_usage_on_every_chunk_counts_once_and_the_last_one_counts(ask: Callable[
     assert spend.exchanges[0].usage.completion_tokens == 3
 
 
-def test_a_usage_of_null_after_the_real_one_takes_nothing_away(ask: Callable[..., Spend]) -> None:
+@pytest.mark.parametrize("empty", ["null", "{}"])
+def test_an_empty_usage_after_the_real_one_takes_nothing_away(ask: Callable[..., Spend], empty: str) -> None:
     real = '{"prompt_tokens":3,"completion_tokens":2,"cost":0.5}'
-    spend = ask(chunk("a", None, real) + chunk("", "stop", "null") + "data: [DONE]\n\n")
+    spend = ask(chunk("a", None, real) + chunk("", "stop", empty) + "data: [DONE]\n\n")
     assert (spend.billed, spend.unknown) == (Decimal("0.5"), 0)
 
 
