@@ -167,10 +167,10 @@ class Evaluation(Sequence[Answer]):
 
     def __repr__(self) -> str:
         whole = self._tally.whole
-        calls = f"{len(self):,}" if self.total == len(self) else self.progress
+        calls = plural(len(self), "call") if self.total == len(self) else f"{self.progress} calls"
         failed = f", {whole.failed:,} failed" if whole.failed else ""
         cost = total(whole.billed, whole.estimated, whole.unknown)
-        head = f"<Evaluation of {plural(len(self.models), 'model')}: {calls} calls{failed}, {cost}>"
+        head = f"<Evaluation of {plural(len(self.models), 'model')}: {calls}{failed}, {cost}>"
         rows: list[tuple[str, ...]] = [
             (model, plural(count.calls, "call"), f"{count.failed:,} failed", _cost(count))
             for model, count in self._tally.by_model.items()

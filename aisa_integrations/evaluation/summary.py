@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
+from ..display.figures import seconds
 from ..display.money import total
 from ..display.text import aligned
 from ..errors import ConfigurationError
@@ -261,16 +262,17 @@ def _plain(name: str, interval: Interval | None) -> dict[str, float | None]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
 
 
-def _cells(model: ModelSummary, names: Sequence[str]) -> tuple[str, ...]:
-    def seconds(interval: Interval | None) -> str:
-        return "" if interval is None else f"{interval.estimate:.2f} s"
+def _seconds(interval: Interval | None) -> str:
+    return seconds(None if interval is None else interval.estimate)
 
+
+def _cells(model: ModelSummary, names: Sequence[str]) -> tuple[str, ...]:
     def count(tokens: int | None) -> str:
         return "?" if tokens is None else f"{tokens:,}"
 
     scores = [str(model.scores.get(name, "")) for name in names]
     return (
-        *(model.model, f"{model.n:,}", f"{model.failed:,}", *scores, seconds(model.latency), seconds(model.ttft)),
+        *(model.model, f"{model.n:,}", f"{model.failed:,}", *scores, _seconds(model.latency), _seconds(model.ttft)),
         *(count(model.input_tokens), count(model.output_tokens)),
         total(model.billed, model.estimated, model.unknown),
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from ..comparison.html import comparison_html
 from ..comparison.question import Answered
-from ..display import html, money
+from ..display import figures, html, money
 from ..display.answer import answer as answered_with
 from ..display.answer import ended_early
 from ..display.html import Html, Tone
@@ -140,14 +140,14 @@ def _growing(written: str, height: str) -> Html:
 def _facts(answer: Answer) -> list[str]:
     """Return what is known: who served it, after whom, time to first token, time, tokens, cost."""
     if answer.answered is None:
-        first = [] if answer.ttft is None else [f"first token after {answer.ttft:.2f} s"]
+        first = [] if answer.ttft is None else [f"first token after {figures.seconds(answer.ttft)}"]
         return [*first, f"{answer.waited:.0f} s so far"]
     result, facts = answer.answered.result, []
     if result.served_by not in (None, result.model):
         facts.append(f"served by {result.served_by}")
     if answer.question.streams and result.ttft is not None:
-        facts.append(f"first token after {result.ttft:.2f} s")
-    facts.append(f"{result.latency:.2f} s in all")
+        facts.append(f"first token after {figures.seconds(result.ttft)}")
+    facts.append(f"{figures.seconds(result.latency)} in all")
     usage = result.usage
     if usage.prompt_tokens is not None and usage.completion_tokens is not None:
         facts.append(f"{usage.prompt_tokens:,} → {usage.completion_tokens:,} tokens")

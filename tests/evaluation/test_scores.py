@@ -34,7 +34,8 @@ def test_named_measures(run, name, right, worth):
 
 def test_a_row_without_the_right_answer_is_told(run):
     # A text contains the empty one, as a cell of a CSV file is that is missing.
-    rows: list[Any] = [{"prompt": "Hello", "answer": gap} for gap in ("", [], None, float("nan"))]
+    gaps: list[Any] = ["", [], None, float("nan")]
+    rows = [{"prompt": "Hello", "answer": gap} for gap in gaps]
     found = run([{"prompt": "Hello"}, *rows], ONE, score="contains", expected="answer")
     assert [one.score for one in found] == [None] * 5
     assert found[0].score_error == "ConfigurationError: the row has no 'answer' to compare with, but prompt."
