@@ -60,8 +60,9 @@ def _message(choice: Json, metadata: Json, counted: UsageMetadata | None) -> AIM
     message = choice.get("message")
     said = message if isinstance(message, dict) else {}
     thought, content = _thought(said), said.get("content")
-    if isinstance(content, str) and not thought:
-        thought, content = split_thought(content)
+    if isinstance(content, str):
+        within, content = split_thought(content)
+        thought = (thought or "") + within
     extra = _rest(said, _OF_A_MESSAGE)
     if thought:
         extra["reasoning_content"] = thought

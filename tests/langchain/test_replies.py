@@ -382,6 +382,16 @@ def test_parallel_calls_of_a_stream_are_told_apart(told: list[dict[str, Any]]) -
     assert calls == [("add", {"a": 1}, "x"), ("sub", {"b": 2}, "y")]
 
 
+def test_reasoning_in_two_forms_at_once_is_read_alike_whole_and_streamed() -> None:
+    said = {"reasoning_content": "First. ", "content": "<think>Then.</think>Hi"}
+    whole, reader = chat_result(reply(said)).generations[0].message, ChunkReader()
+    first, then = (reader.read(event(**{name: text})) for name, text in said.items())
+    assert first is not None
+    assert then is not None
+    for message in (whole, first.message + then.message):
+        assert (message.text, message.additional_kwargs) == ("Hi", {"reasoning_content": "First. Then."})
+
+
 def test_several_answers_come_in_their_order() -> None:
     choices = [{"index": index, "message": {"content": text}} for index, text in ((1, "second"), (0, "first"))]
     result = chat_result(Reply({"choices": choices}, Exchange(MODEL, MODEL)))
