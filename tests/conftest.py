@@ -5,6 +5,7 @@ import ipaddress
 import itertools
 import os
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -183,6 +184,10 @@ def pytest_report_header() -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     _guard.install()
+    # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that: the tests that
+    # press it would wait for ever.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
