@@ -22,7 +22,7 @@ Tell = Callable[[T], None]
 
 # How long Ctrl-C waits for the calls to end. One that was cut takes milliseconds, one that is connecting may take long.
 _PARTING_SECONDS: Final = 1.0
-# Seconds in which nothing comes before a caller who has something else to do does it.
+# Seconds in which nothing comes before a caller who has something else to do does it, and a loop is woken.
 _BEAT: Final = 0.1
 
 
@@ -98,11 +98,31 @@ def part_from(threads: list[Thread]) -> None:
             thread.join(max(0.0, expires - time.monotonic()))
 
 
+class Heartbeat:
+    """Wake a loop now and then until it is stopped.
+
+    ipykernel cancels a cell that awaits from a signal handler, which wakes no loop: without this the stop button would
+    wait for the next reply.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._beat()
+
+    def _beat(self) -> None:
+        self._next = self._loop.call_later(_BEAT, self._beat)
+
+    def stop(self) -> None:
+        """Let the loop sleep."""
+        self._next.cancel()
+
+
 async def in_tasks(works: Sequence[Callable[[Tell[T]], Awaitable[T]]]) -> AsyncGenerator[T, None]:
     """Do everything at once, each in a task of its own; see `in_threads`. Use it under `contextlib.aclosing`."""
     arrivals: asyncio.Queue[Any] = asyncio.Queue()
     # No TaskGroup: one that is left at a `yield` would cancel whatever its task awaits then, which is not ours.
     tasks = [asyncio.create_task(_do_async(work, arrivals)) for work in works]
+    beat = Heartbeat(asyncio.get_running_loop())
     try:
         awaited = len(works)
         while awaited:
@@ -110,6 +130,7 @@ async def in_tasks(works: Sequence[Callable[[Tell[T]], Awaitable[T]]]) -> AsyncG
             awaited -= not isinstance(arrival, _Told)
             yield _given(arrival)
     finally:
+        beat.stop()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -11,7 +11,7 @@ from threading import Thread
 
 from ..comparison.arriving import ask, ask_async
 from ..comparison.question import Answered
-from ..comparison.wave import part_from
+from ..comparison.wave import Heartbeat, part_from
 from ..gateway_client import AsyncGatewayClient, GatewayClient
 from ..tracking import heard_by, listeners
 from ..transport.departure import Departure
@@ -126,6 +126,7 @@ async def work_in_tasks(client: AsyncGatewayClient, work: Work, scorer: Scorer |
     arrivals: asyncio.Queue[Done | BaseException] = asyncio.Queue()
     tasks: set[asyncio.Task[None]] = set()
     busy = 0
+    beat = Heartbeat(asyncio.get_running_loop())
     try:
         while True:
             while busy < concurrency and (task := work.next()) is not None:
@@ -143,6 +144,7 @@ async def work_in_tasks(client: AsyncGatewayClient, work: Work, scorer: Scorer |
             else:
                 await asyncio.sleep(0)
     finally:
+        beat.stop()
         left = list(tasks)
         for doing in left:
             doing.cancel()

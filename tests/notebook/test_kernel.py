@@ -62,6 +62,17 @@ def test_the_stop_button_before_an_answer(fault: str, book: Kernel, gateway: Loc
     assert len(gateway.requests) == 1
 
 
+@pytest.mark.parametrize("call", ["acompare(['gpt-4o'], 'Hello')", "aevaluate(['Hello'], ['gpt-4o'])"])
+def test_the_stop_button_while_a_cell_awaits(call: str, book: Kernel, gateway: LocalGateway) -> None:
+    # ipykernel cancels the cell, and does not wake its loop for that.
+    gateway.script.fail("*", "hang")
+    cell = f"from aisa_integrations import acompare, aevaluate\nawait {call}"
+    seen = book.run(cell, interrupt_when=lambda shown: bool(gateway.requests))
+    assert gateway.wait(disconnects=1)
+    assert [error["ename"] for error in seen.of("error")] == ["CancelledError"]
+    assert len(gateway.requests) == 1
+
+
 def test_what_came_is_shown_while_nothing_more_comes(book: Kernel, gateway: LocalGateway) -> None:
     """All of it comes at once, right after the first drawing, and then the stream stands still."""
     gateway.script.fail("stuck", "hang_after_content")
