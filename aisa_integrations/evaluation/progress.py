@@ -79,4 +79,10 @@ def _bar_maker(wanted: bool | None) -> Any:
 
 
 def _is_seen() -> bool:
-    return (sys.stderr is not None and sys.stderr.isatty()) or "ipykernel" in sys.modules
+    return (sys.stderr is not None and sys.stderr.isatty()) or _in_notebook()
+
+
+def _in_notebook() -> bool:
+    """Say whether a kernel runs this: a program may have loaded ipykernel for reasons of its own."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None

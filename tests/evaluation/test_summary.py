@@ -129,6 +129,8 @@ def test_the_bar_tells_what_it_costs(run, monkeypatch, tmp_path, found):
 
 
 def test_no_bar_where_nobody_sees_it(run, monkeypatch):
+    import ipykernel.kernelapp  # noqa: F401 - loaded by many a program that is no notebook
+
     err = io.StringIO()
     monkeypatch.setattr("sys.stderr", err)
     run(ROWS[:2])
