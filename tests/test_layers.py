@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def modules(package: Path) -> dict[str, Path]:
     return found
 
 
-def imports(name: str, path: Path) -> Iterator[Import]:
+@cache
+def imports(name: str, path: Path) -> tuple[Import, ...]:
     """Every import statement of a file, relative ones resolved; also import_module("…") with a literal."""
     base = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
 
@@ -94,7 +96,7 @@ def imports(name: str, path: Path) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
             yield from visit(child, inside)
 
-    yield from visit(ast.parse(path.read_text(encoding="utf-8")), True)
+    return tuple(visit(ast.parse(path.read_text(encoding="utf-8")), True))
 
 
 def part_of(dotted: str) -> str | None:
