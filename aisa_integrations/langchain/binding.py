@@ -76,12 +76,9 @@ class BoundChatAisa(_ChatModelBinding, ManyModels):
         told = {"method": method} if strict is None else {"method": method, "strict": strict}
         parser = SchemaParser(answer_schema=schema, may_call_tools=bool(offered))
         bound: Json = {"ls_structured_output_format": {"kwargs": told, "schema": schema}, **kwargs}
-        if method == "json_mode":
-            return structured(
-                self.bind(response_format={"type": "json_object"}, **bound), parser, include_raw=include_raw
-            )
-        if method == "json_schema":
-            asked = wire_response_format(schema, strict=strict)
+        if method != "function_calling":
+            json_mode = method == "json_mode"
+            asked = {"type": "json_object"} if json_mode else wire_response_format(schema, strict=strict)
             return structured(self.bind(response_format=asked, **bound), parser, include_raw=include_raw)
         tool = convert_to_openai_tool(cast(Any, schema), strict=strict)
         parser.tool_name = name_of(tool)
